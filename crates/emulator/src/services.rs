@@ -6,6 +6,7 @@ use sealock_core::{Clock, PublicName, RegistryName, VaultName};
 use sealock_entra::{Directory, TokenIssuer};
 use sealock_envelope::ServiceKey;
 use sealock_registry::Registries;
+use sealock_resource_manager::ResourceManager;
 use sealock_store::{LongWork, Store};
 use sealock_vault::{KeyFollowers, KeyVault, Permit, Requester, operation::Operation};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,7 @@ pub(crate) struct Services {
     pub(crate) vault: KeyVault,
     pub(crate) custodian: Custodian,
     pub(crate) registries: Registries,
+    pub(crate) resource_manager: Arc<ResourceManager>,
     /// Keeps the followers alive, since the vault holds only a weak reference.
     #[expect(dead_code, reason = "the vault calls them")]
     followers: Arc<dyn KeyFollowers>,
@@ -74,16 +76,28 @@ impl Services {
         );
         let followers: Arc<dyn KeyFollowers> = Arc::new(FollowingRegistries(custodian.clone()));
         vault.set_followers(&followers);
+        let registries = Registries::new(
+            store.clone(),
+            custodian.clone(),
+            service_key,
+            clock.clone(),
+            config.fidelity.registry(),
+            tokens.clone(),
+        );
+        let resource_manager = ResourceManager {
+            store: store.clone(),
+            clock: clock.clone(),
+            names: names.clone(),
+            directory: directory.clone(),
+            tokens: tokens.clone(),
+            vaults: vault.clone(),
+            registries: registries.clone(),
+        };
+        resource_manager.create_default_group().await?;
         Ok(Self {
             followers,
-            registries: Registries::new(
-                store.clone(),
-                custodian.clone(),
-                service_key,
-                clock.clone(),
-                config.fidelity.registry(),
-                tokens.clone(),
-            ),
+            registries,
+            resource_manager: Arc::new(resource_manager),
             started: clock.now(),
             clock,
             store,

@@ -7,6 +7,7 @@ use axum::{
 use sealock_core::{RegistryName, VaultName};
 use sealock_entra::http as entra_http;
 use sealock_registry::http as registry_http;
+use sealock_resource_manager::http as resource_manager_http;
 use sealock_vault::http as vault_http;
 use tower::ServiceExt as _;
 
@@ -127,7 +128,7 @@ impl RequestRouter {
                 }
                 Err(error) => refuse(StatusCode::NOT_FOUND, &format!("{error}")),
             },
-            Service::ResourceManager => self.resource_manager(&request),
+            Service::ResourceManager => self.resource_manager(&host, request).await,
             Service::Entra => {
                 let connection = connection(&host, &request);
                 entra_http::authority(&self.services.tokens, connection, request).await
@@ -145,6 +146,9 @@ impl RequestRouter {
             let name = self.services.default_vault.clone();
             let resource = format!("https://vault.{}", self.services.names);
             return self.vault(name, host, resource, request).await;
+        }
+        if resource_manager_http::is_resource_manager_path(path) {
+            return self.resource_manager(host, request).await;
         }
         if entra_http::is_managed_identity_path(path) {
             let connection = connection(host, &request);
@@ -171,7 +175,6 @@ impl RequestRouter {
                 INDEX,
             )
                 .into_response(),
-            "subscriptions" | "providers" => self.resource_manager(&request),
             // Comes last, because a path of a repository may look like an endpoint of the authority.
             _ if entra_http::is_authority_path(path) => {
                 let connection = connection(host, &request);
@@ -181,7 +184,12 @@ impl RequestRouter {
         }
     }
 
-    fn resource_manager(&self, request: &Request) -> Response {
+    async fn resource_manager(&self, host: &Authority, request: Request) -> Response {
+        if resource_manager_http::is_known_path(request.uri().path()) {
+            let connection = connection(host, &request);
+            let manager = &self.services.resource_manager;
+            return resource_manager_http::answer(manager, connection, request).await;
+        }
         let refusal = self
             .resource_manager
             .refusal(request.method(), request.uri());
@@ -261,6 +269,7 @@ Sealock: a local container registry whose content is encrypted with a customer-m
 /acr/v1/        the registry's API in Azure; /oauth2/ issues its tokens
 /keys           the keys of the vault, as in Azure; requests need a token
 /metadata/      tokens for managed identities, as on a virtual machine; /msi/token as in App Service
+/subscriptions  Resource Manager: resource groups and what is in them; requests need a token
 /TENANT/oauth2/ tokens for applications, as in Entra; /TENANT/discovery/ and /TENANT/v2.0/ show the keys
 /_sealock/v1/   the control API, described by /_sealock/v1/openapi.json; web pages must use page.localhost
 

@@ -1,0 +1,186 @@
+use axum::http::StatusCode;
+use sealock_core::{ClientId, InvalidName, Location, PrincipalId, ResourceGroupName};
+use sealock_http::UnknownEndpoint;
+use sealock_store::Fault;
+
+/// An error of Resource Manager.
+///
+/// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors>
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `InvalidApiVersionParameter`
+    #[error(
+        "The api-version '{0}' is invalid. A version is a date, such as 2024-11-01 or 2026-09-01-preview."
+    )]
+    ApiVersionInvalid(String),
+    /// `MissingApiVersionParameter`
+    #[error("The api-version query parameter (?api-version=) is required for all requests.")]
+    ApiVersionMissing,
+    /// `AuthorizationFailed`: no role of the caller permits the action.
+    #[error(
+        "The client '{client}' with object id '{object}' does not have authorization to perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials."
+    )]
+    AuthorizationFailed {
+        /// The caller's client id.
+        client: ClientId,
+        /// The caller's object id.
+        object: PrincipalId,
+        /// The action.
+        action: &'static str,
+        /// The scope.
+        scope: String,
+    },
+    /// The body is missing, too long, not JSON, or has a field that is wrong.
+    #[error("The request content was invalid and could not be deserialized: '{0}'.")]
+    BodyInvalid(String),
+    /// A filter that the emulator does not know.
+    #[error(
+        "Invalid $filter '{0}' specified in the query string. The emulator compares resourceType, name, resourceGroup, location, tagName and tagValue by 'eq', combined with 'and'."
+    )]
+    FilterInvalid(String),
+    /// A new resource needs a location.
+    #[error("The location property is required for this definition.")]
+    LocationMissing,
+    /// The path does not allow the method.
+    #[error("The requested resource does not support http method '{method}'.")]
+    MethodNotAllowed {
+        /// The request's method.
+        method: String,
+        /// The allowed methods.
+        allowed: String,
+    },
+    /// A name breaks the rules of its kind.
+    #[error("{0}.")]
+    NameInvalid(#[from] InvalidName),
+    /// The operation has never been, or its result has expired.
+    #[error("The operation '{0}' was not found.")]
+    OperationNotFound(String),
+    /// The emulator has no provider of this namespace.
+    #[error(
+        "The resource namespace '{0}' is invalid. This version of the emulator does not have it."
+    )]
+    ProviderUnknown(String),
+    /// No resource of this type and name is in the group.
+    #[error(
+        "The Resource '{resource_type}/{name}' under resource group '{group}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+    )]
+    ResourceNotFound {
+        /// The type, such as `Microsoft.KeyVault/vaults`.
+        resource_type: &'static str,
+        /// The name.
+        name: String,
+        /// The resource group.
+        group: ResourceGroupName,
+    },
+    /// The group exists in another location.
+    #[error(
+        "Invalid resource group location '{requested}'. The Resource group already exists in location '{existing}'."
+    )]
+    ResourceGroupLocation {
+        /// The group.
+        group: ResourceGroupName,
+        /// Its location.
+        existing: Location,
+        /// The location in the request.
+        requested: Location,
+    },
+    /// The name is not that of a resource group.
+    #[error(
+        "The provided resource group name '{0}' has these invalid characters or an invalid length. The name can only be 1 to 90 letters, digits, '-', '.', '(', ')' or '_', and must not end with '.'."
+    )]
+    ResourceGroupNameInvalid(String),
+    /// The group does not exist.
+    #[error("Resource group '{0}' could not be found.")]
+    ResourceGroupNotFound(String),
+    /// A resource exists in another location.
+    #[error(
+        "The resource '{name}' already exists in location '{existing}' in resource group '{group}'. A resource with the same name cannot be created in location '{requested}'. Please select a new resource name."
+    )]
+    ResourceLocation {
+        /// The resource's name.
+        name: String,
+        /// Its resource group.
+        group: ResourceGroupName,
+        /// Its location.
+        existing: Location,
+        /// The location in the request.
+        requested: Location,
+    },
+    /// The subscription is not the emulator's.
+    #[error("The subscription '{0}' could not be found.")]
+    SubscriptionNotFound(String),
+    /// The token is missing or refused. The texts are Azure's, as far as they are public.
+    #[error("{text}")]
+    Unauthenticated {
+        /// The code of the error.
+        code: &'static str,
+        /// The text.
+        text: String,
+    },
+    /// No provider has this path.
+    #[error(
+        "The resource type or action at '{0}' could not be found. This version of the emulator does not support it."
+    )]
+    UnknownPath(String),
+    /// The directory refuses.
+    #[error(transparent)]
+    Directory(#[from] sealock_entra::Error),
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] sealock_store::Error),
+}
+
+/// A result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<UnknownEndpoint> for Error {
+    fn from(unknown: UnknownEndpoint) -> Self {
+        Self::UnknownPath(unknown.0)
+    }
+}
+
+impl Error {
+    /// Returns the fault of the disk, if that is the cause.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Directory(error) => error.fault(),
+            Self::Store(error) => error.fault(),
+            _ => None,
+        }
+    }
+
+    /// Returns the status and the code of the answer.
+    pub(crate) fn status_and_code(&self) -> (StatusCode, &'static str) {
+        use StatusCode as S;
+        match self {
+            error if error.fault().is_some() => (S::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+            Self::ApiVersionInvalid(_) => (S::BAD_REQUEST, "InvalidApiVersionParameter"),
+            Self::ApiVersionMissing => (S::BAD_REQUEST, "MissingApiVersionParameter"),
+            Self::AuthorizationFailed { .. } => (S::FORBIDDEN, "AuthorizationFailed"),
+            Self::BodyInvalid(_) => (S::BAD_REQUEST, "InvalidRequestContent"),
+            Self::FilterInvalid(_) => (S::BAD_REQUEST, "InvalidFilterInQueryString"),
+            Self::LocationMissing => (S::BAD_REQUEST, "LocationRequired"),
+            Self::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "UnsupportedHttpMethod"),
+            Self::NameInvalid(_) => (S::BAD_REQUEST, "InvalidResourceName"),
+            Self::OperationNotFound(_) => (S::NOT_FOUND, "OperationNotFound"),
+            Self::ProviderUnknown(_) => (S::NOT_FOUND, "InvalidResourceNamespace"),
+            Self::ResourceNotFound { .. } => (S::NOT_FOUND, "ResourceNotFound"),
+            Self::ResourceGroupLocation { .. } => (S::CONFLICT, "InvalidResourceGroupLocation"),
+            Self::ResourceGroupNameInvalid(_) => (S::BAD_REQUEST, "InvalidResourceGroupName"),
+            Self::ResourceGroupNotFound(_) => (S::NOT_FOUND, "ResourceGroupNotFound"),
+            Self::ResourceLocation { .. } => (S::CONFLICT, "InvalidResourceLocation"),
+            Self::SubscriptionNotFound(_) => (S::NOT_FOUND, "SubscriptionNotFound"),
+            Self::Unauthenticated { code, .. } => (S::UNAUTHORIZED, code),
+            Self::UnknownPath(_) => (S::NOT_FOUND, "InvalidResourceType"),
+            Self::Directory(error) => match error {
+                sealock_entra::Error::TagsInvalid(_) => (S::BAD_REQUEST, "InvalidTags"),
+                _ => (S::INTERNAL_SERVER_ERROR, "InternalServerError"),
+            },
+            Self::Store(sealock_store::Error::Overtaken) => {
+                (S::CONFLICT, "AnotherOperationInProgress")
+            }
+            Self::Store(_) => (S::INTERNAL_SERVER_ERROR, "InternalServerError"),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+use std::ops::Bound;
+
+use futures_util::TryStreamExt as _;
+use sealock_core::{Location, ResourceGroupName, excerpt};
+use sealock_entra::{RESOURCE_GROUP, SUBSCRIPTION, Tags, default_location, default_resource_group};
+use sealock_store::{Batch, Lock, LockGuard, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ResourceManager, Result};
+
+/// Keyed by name in lower case.
+const GROUPS: Table<ResourceGroup> = Table::content("resource-groups");
+
+/// The lock of a resource group: shared by those who create a resource in it, held exclusively by its deletion.
+const GROUP: Lock = Lock::new("resource-group");
+
+/// A resource group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ResourceGroup {
+    pub(crate) name: ResourceGroupName,
+    pub(crate) location: Location,
+    /// The id of the resource that manages it, as the client wrote it.
+    pub(crate) managed_by: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+impl ResourceGroup {
+    /// Returns its ARM id.
+    pub(crate) fn id(&self) -> String {
+        group_id(&self.name)
+    }
+}
+
+/// Returns the ARM id of a resource group.
+pub(crate) fn group_id(name: &ResourceGroupName) -> String {
+    format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{name}")
+}
+
+/// The location of a resource group cannot be changed.
+///
+/// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-invalid-resource-location>
+fn location_is_permanent(existing: &ResourceGroup, location: &Location) -> Result<()> {
+    if existing.location == *location {
+        return Ok(());
+    }
+    Err(Error::ResourceGroupLocation {
+        group: existing.name.clone(),
+        existing: existing.location.clone(),
+        requested: location.clone(),
+    })
+}
+
+impl ResourceManager {
+    /// Creates the default resource group at the first start.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn create_default_group(&self) -> sealock_store::Result<()> {
+        let group = ResourceGroup {
+            name: default_resource_group(),
+            location: default_location(),
+            managed_by: None,
+            tags: Tags::default(),
+        };
+        let batch = Batch::new().expect_absent(&GROUPS, &[RESOURCE_GROUP]).put(
+            &GROUPS,
+            &[RESOURCE_GROUP],
+            &group,
+        );
+        let _exists_already = self.store.commit(batch).await?;
+        Ok(())
+    }
+
+    /// Creates a resource group, or replaces the tags of an existing one. The flag is true if the group is new.
+    pub(crate) async fn put_group(&self, group: &ResourceGroup) -> Result<(ResourceGroup, bool)> {
+        let key = key(&group.name);
+        let put = self.store.update(|| async {
+            let found = self.store.get(&GROUPS, &[&key]).await?;
+            let changed = match &found {
+                Some(found) => {
+                    location_is_permanent(found, &group.location)?;
+                    ResourceGroup {
+                        name: found.name.clone(),
+                        ..group.clone()
+                    }
+                }
+                None => group.clone(),
+            };
+            let batch = Batch::new()
+                .expect_same(&GROUPS, &[&key], found.as_ref())
+                .put(&GROUPS, &[&key], &changed);
+            Ok((batch, (changed, found.is_none())))
+        });
+        put.await
+    }
+
+    /// Returns a resource group.
+    pub(crate) async fn group(&self, name: &ResourceGroupName) -> Result<ResourceGroup> {
+        let found = self.store.get(&GROUPS, &[&key(name)]).await?;
+        let found = found.ok_or_else(|| Error::ResourceGroupNotFound(name.to_string()))?;
+        Ok(found.value)
+    }
+
+    /// Returns all resource groups, sorted by name.
+    pub(crate) async fn groups(&self) -> Result<Vec<ResourceGroup>> {
+        let entries = self.store.scan(&GROUPS, &[], Bound::Unbounded);
+        let groups = entries.map_ok(|entry| entry.record.value);
+        Ok(groups.try_collect().await?)
+    }
+
+    /// Returns a resource group that stays until the guard is dropped.
+    pub(crate) async fn hold_group(
+        &self,
+        name: &ResourceGroupName,
+    ) -> Result<(ResourceGroup, LockGuard)> {
+        let guard = self.store.lock_shared(&GROUP, &[&key(name)]).await?;
+        Ok((self.group(name).await?, guard))
+    }
+
+    /// Deletes a resource group with all its resources. The group itself goes last, so an interrupted deletion can be
+    /// repeated.
+    pub(crate) async fn delete_group(&self, name: &ResourceGroupName) -> Result<()> {
+        let key = key(name);
+        let _guard = self.store.lock_exclusive(&GROUP, &[&key]).await?;
+        let group = self.group(name).await?;
+        self.delete_resources_of(&group.name).await?;
+        let deleted = self.store.update(|| async {
+            let Some(found) = self.store.get(&GROUPS, &[&key]).await? else {
+                return Ok((Batch::new(), ()));
+            };
+            let batch = Batch::new()
+                .expect(&GROUPS, &[&key], &found)
+                .delete(&GROUPS, &[&key]);
+            let batch = self
+                .directory
+                .delete_roles_within(&found.id(), batch)
+                .await?;
+            Ok((batch, ()))
+        });
+        deleted.await
+    }
+}
+
+/// Returns the name in lower case, since Azure ignores its case.
+fn key(name: &ResourceGroupName) -> String {
+    name.as_str().to_ascii_lowercase()
+}
+
+/// Parses the name of a resource group in a path.
+pub(crate) fn parse_name(text: &str) -> Result<ResourceGroupName> {
+    text.parse()
+        .map_err(|_| Error::ResourceGroupNameInvalid(excerpt(text).to_owned()))
+}

@@ -1,0 +1,195 @@
+//! The HTTP front of Resource Manager.
+//!
+//! A request is judged in Azure's order: token, path, api-version, role, parameters. So a body is read only after a role
+//! permits the action.
+
+mod authentication;
+mod body;
+mod cloud;
+mod endpoint;
+mod error;
+mod groups;
+mod identities;
+mod operations;
+mod providers;
+mod resources;
+mod subscriptions;
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderName, HeaderValue, header},
+    response::Response,
+};
+use sealock_entra::{Caller, Principal};
+use sealock_http::{Connection, Found, Query, header_value};
+use uuid::Uuid;
+
+use self::endpoint::Endpoint;
+pub use self::endpoint::{is_known_path, is_resource_manager_path};
+use crate::{Error, ResourceManager, Result, resource_type::ApiVersion};
+
+/// A request from an authenticated caller.
+struct Call {
+    manager: Arc<ResourceManager>,
+    connection: Connection,
+    principal: Principal,
+    api_version: ApiVersion,
+    query: Query,
+}
+
+type Answer = Result<Response>;
+
+/// Answers a request to Resource Manager.
+pub async fn answer(
+    manager: &Arc<ResourceManager>,
+    connection: Connection,
+    request: Request,
+) -> Response {
+    let client_request_id = sealock_http::client_request_id(request.headers());
+    let answer = match route(manager, connection, request).await {
+        Ok(response) => response,
+        Err(error) => error::render(&error, manager),
+    };
+    with_common_headers(answer, client_request_id)
+}
+
+async fn route(manager: &Arc<ResourceManager>, connection: Connection, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let query = Query::from_uri(&parts.uri);
+    let found = Endpoint::TABLE.find(&parts.method, parts.uri.path(), &query);
+    if let Ok(Found {
+        endpoint: Endpoint::ShowCloud,
+        allowed: Ok(()),
+    }) = found
+    {
+        return Ok(cloud::show(manager, &query));
+    }
+    let principal = authentication::authenticate(manager, &parts.headers).await?;
+    let Found { endpoint, allowed } = found?;
+    allowed.map_err(|not_allowed| Error::MethodNotAllowed {
+        method: not_allowed.method,
+        allowed: not_allowed.allowed,
+    })?;
+    let call = Call {
+        manager: Arc::clone(manager),
+        connection,
+        principal,
+        api_version: ApiVersion::parse(query.first_ignoring_case("api-version"))?,
+        query,
+    };
+    Box::pin(dispatch(call, body, endpoint)).await
+}
+
+/// Calls the function of an endpoint.
+async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
+    match endpoint {
+        Endpoint::CheckGroup { group, .. } => groups::check(call, group).await,
+        Endpoint::DeleteGroup { group, .. } => groups::delete(call, group).await,
+        Endpoint::DeleteIdentity {
+            group, identity, ..
+        } => identities::delete(call, group, identity).await,
+        Endpoint::ListAssociatedResources {
+            group, identity, ..
+        } => identities::list_associated(call, group, identity).await,
+        Endpoint::ListGroups { .. } => groups::list(call).await,
+        Endpoint::ListIdentities { .. } => identities::list(call, None).await,
+        Endpoint::ListIdentitiesOfGroup { group, .. } => identities::list(call, Some(group)).await,
+        Endpoint::ListLocations { .. } => subscriptions::locations(call).await,
+        Endpoint::ListProviders { .. } => Ok(providers::list()),
+        Endpoint::ListResources { .. } => resources::list(call, None).await,
+        Endpoint::ListResourcesOfGroup { group, .. } => resources::list(call, Some(group)).await,
+        Endpoint::ListSubscriptions => subscriptions::list(call).await,
+        Endpoint::ListTenants => Ok(subscriptions::tenants(&call)),
+        Endpoint::PatchGroup { group, .. } => groups::patch(call, body, group).await,
+        Endpoint::PatchIdentity {
+            group, identity, ..
+        } => identities::patch(call, body, group, identity).await,
+        Endpoint::PutGroup { group, .. } => groups::put(call, body, group).await,
+        Endpoint::PutIdentity {
+            group, identity, ..
+        } => identities::put(call, body, group, identity).await,
+        // Every provider is registered already.
+        Endpoint::RegisterProvider { namespace, .. } | Endpoint::ShowProvider { namespace, .. } => {
+            providers::show(&namespace)
+        }
+        Endpoint::ShowCloud => Ok(cloud::show(&call.manager, &call.query)),
+        Endpoint::ShowGroup { group, .. } => groups::show(call, group).await,
+        Endpoint::ShowIdentity {
+            group, identity, ..
+        } => identities::show(call, group, identity).await,
+        Endpoint::ShowOperationResult { operation, .. } => {
+            operations::show_result(call, operation).await
+        }
+        Endpoint::ShowSubscription { .. } => subscriptions::show(call).await,
+    }
+}
+
+impl Call {
+    /// Checks that a role permits the caller an action at a scope.
+    async fn authorize(&self, action: &'static str, scope: &str) -> Result<()> {
+        let manager = &self.manager;
+        manager
+            .check_permitted(&self.principal, action, scope)
+            .await
+    }
+
+    /// Returns the items at whose ids a role permits the caller an action.
+    async fn permitted<T>(
+        &self,
+        action: &str,
+        items: Vec<T>,
+        id: impl Fn(&T) -> String,
+    ) -> Result<Vec<T>> {
+        let mut permitted = Vec::new();
+        for item in items {
+            let scope = id(&item);
+            let is_permitted = self.manager.is_permitted(&self.principal, action, &scope);
+            if is_permitted.await? {
+                permitted.push(item);
+            }
+        }
+        Ok(permitted)
+    }
+
+    fn caller(&self) -> Caller {
+        Caller::Principal(self.principal.clone())
+    }
+
+    /// Returns the absolute URL of a path, with the request's version. Clients poll it.
+    fn url(&self, path: &str) -> String {
+        let origin = self.connection.origin();
+        format!("{origin}{path}?api-version={}", self.api_version.as_str())
+    }
+}
+
+/// Adds the headers of every answer.
+///
+/// <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/common-api-details.md#client-request-headers>
+fn with_common_headers(mut response: Response, client_request_id: Option<HeaderValue>) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::PRAGMA, "no-cache"),
+        (header::EXPIRES, "-1"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if headers.contains_key(header::CONTENT_TYPE) {
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        headers.insert(header::CONTENT_TYPE, json);
+    }
+    let id = Uuid::new_v4().to_string();
+    for name in ["x-ms-request-id", "x-ms-correlation-request-id"] {
+        if let Some(id) = header_value(&id) {
+            headers.insert(HeaderName::from_static(name), id);
+        }
+    }
+    if let Some(id) = client_request_id {
+        headers.insert(HeaderName::from_static("x-ms-client-request-id"), id);
+    }
+    response
+}

@@ -1,0 +1,164 @@
+use sealock_core::{IdentityName, ResourceGroupName, excerpt};
+use sealock_entra::SUBSCRIPTION;
+use sealock_http::{MatchedRequest, Parameter, Query, Spelling};
+
+use crate::{Error, Result, groups};
+
+/// Azure ignores the case of paths, and superfluous slashes.
+const SPELLING: Spelling = Spelling {
+    is_encoded: true,
+    ignores_case: true,
+    ignores_empty_segments: true,
+};
+
+sealock_http::endpoints! {
+    /// An endpoint of Resource Manager.
+    #[derive(Debug, PartialEq)]
+    pub(super) enum Endpoint or Error, spelled SPELLING;
+
+    GET "/metadata/endpoints" => ShowCloud,
+    GET "/tenants" => ListTenants,
+    GET "/subscriptions" => ListSubscriptions,
+    GET "/subscriptions/{subscription}" => ShowSubscription { subscription: Subscription },
+    GET "/subscriptions/{subscription}/locations" => ListLocations { subscription: Subscription },
+    GET "/subscriptions/{subscription}/operationresults/{operation}"
+        => ShowOperationResult { subscription: Subscription, operation: Word },
+    GET "/subscriptions/{subscription}/resources" => ListResources { subscription: Subscription },
+
+    GET "/subscriptions/{subscription}/resourceGroups" => ListGroups { subscription: Subscription },
+    HEAD "/subscriptions/{subscription}/resourceGroups/{group}"
+        => CheckGroup { subscription: Subscription, group: ResourceGroupName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}"
+        => ShowGroup { subscription: Subscription, group: ResourceGroupName },
+    PUT "/subscriptions/{subscription}/resourceGroups/{group}"
+        => PutGroup { subscription: Subscription, group: ResourceGroupName },
+    PATCH "/subscriptions/{subscription}/resourceGroups/{group}"
+        => PatchGroup { subscription: Subscription, group: ResourceGroupName },
+    DELETE "/subscriptions/{subscription}/resourceGroups/{group}"
+        => DeleteGroup { subscription: Subscription, group: ResourceGroupName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/resources"
+        => ListResourcesOfGroup { subscription: Subscription, group: ResourceGroupName },
+
+    GET "/subscriptions/{subscription}/providers" => ListProviders { subscription: Subscription },
+    GET "/subscriptions/{subscription}/providers/{namespace}"
+        => ShowProvider { subscription: Subscription, namespace: Word },
+    POST "/subscriptions/{subscription}/providers/{namespace}/register"
+        => RegisterProvider { subscription: Subscription, namespace: Word },
+
+    GET "/subscriptions/{subscription}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+        => ListIdentities { subscription: Subscription },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+        => ListIdentitiesOfGroup { subscription: Subscription, group: ResourceGroupName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity}"
+        => ShowIdentity { subscription: Subscription, group: ResourceGroupName, identity: IdentityName },
+    PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity}"
+        => PutIdentity { subscription: Subscription, group: ResourceGroupName, identity: IdentityName },
+    PATCH "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity}"
+        => PatchIdentity { subscription: Subscription, group: ResourceGroupName, identity: IdentityName },
+    DELETE "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity}"
+        => DeleteIdentity { subscription: Subscription, group: ResourceGroupName, identity: IdentityName },
+    POST "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity}/listAssociatedResources"
+        => ListAssociatedResources { subscription: Subscription, group: ResourceGroupName, identity: IdentityName },
+}
+
+/// The emulator's subscription in a path.
+#[derive(Debug, PartialEq)]
+pub(super) struct Subscription;
+
+impl Parameter<Error> for Subscription {
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        let given = request.segment(name);
+        if given.eq_ignore_ascii_case(SUBSCRIPTION) {
+            Ok(Self)
+        } else {
+            Err(Error::SubscriptionNotFound(excerpt(given).to_owned()))
+        }
+    }
+}
+
+impl Parameter<Error> for ResourceGroupName {
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        groups::parse_name(request.segment(name))
+    }
+}
+
+impl Parameter<Error> for IdentityName {
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        Ok(request.segment(name).parse()?)
+    }
+}
+
+/// A segment that any text may fill.
+#[derive(Debug, PartialEq)]
+pub(super) struct Word(pub(super) String);
+
+impl Parameter<Error> for Word {
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        Ok(Self(request.segment(name).to_owned()))
+    }
+}
+
+/// Returns true for a path below which Resource Manager answers.
+pub fn is_resource_manager_path(path: &str) -> bool {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let is = |segment: Option<&str>, words: &[&str]| {
+        segment.is_some_and(|it| words.iter().any(|word| it.eq_ignore_ascii_case(word)))
+    };
+    let first = segments.next();
+    is(first, &["subscriptions", "providers", "tenants"])
+        || is(first, &["metadata"]) && is(segments.next(), &["endpoints"])
+}
+
+/// Returns true if the endpoint table has a path.
+pub fn is_known_path(path: &str) -> bool {
+    let found = Endpoint::TABLE.find(&axum::http::Method::GET, path, &Query::default());
+    !matches!(found, Err(Error::UnknownPath(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+
+    use super::*;
+
+    #[test]
+    fn case_and_extra_slashes_of_a_path_are_ignored() {
+        for path in [
+            format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg1"),
+            format!("//SUBSCRIPTIONS/{SUBSCRIPTION}/resourcegroups/rg1/"),
+        ] {
+            let found = Endpoint::TABLE.find(&Method::GET, &path, &Query::default());
+            let group = "rg1".parse().unwrap();
+            let subscription = Subscription;
+            let expected = Endpoint::ShowGroup {
+                subscription,
+                group,
+            };
+            assert_eq!(found.unwrap().endpoint, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn path_of_another_subscription_is_refused() {
+        let path = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups";
+        let found = Endpoint::TABLE.find(&Method::GET, path, &Query::default());
+        assert!(matches!(found, Err(Error::SubscriptionNotFound(_))));
+    }
+
+    #[test]
+    fn first_segment_decides_about_the_friendly_door() {
+        for (path, is_here) in [
+            ("/subscriptions", true),
+            ("/Subscriptions/x", true),
+            ("/providers/Microsoft.X", true),
+            ("/tenants", true),
+            ("/metadata/endpoints", true),
+            ("/metadata/identity/oauth2/token", false),
+            ("/metadata", false),
+            ("/subscriptionsx", false),
+            ("/", false),
+        ] {
+            assert_eq!(is_resource_manager_path(path), is_here, "{path}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+use sealock_core::{Clock, PublicName};
+use sealock_entra::{Directory, TokenIssuer};
+use sealock_registry::Registries;
+use sealock_store::Store;
+use sealock_vault::KeyVault;
+
+/// The services whose resources Resource Manager manages.
+pub struct ResourceManager {
+    /// The store of the resource groups and the operations.
+    pub store: Store,
+    /// The emulator's clock.
+    pub clock: Clock,
+    /// The name under which clients reach the emulator.
+    pub names: PublicName,
+    /// The directory of the identities and roles.
+    pub directory: Directory,
+    /// The issuer of the tokens that it accepts.
+    pub tokens: TokenIssuer,
+    /// The vaults.
+    pub vaults: KeyVault,
+    /// The registries.
+    pub registries: Registries,
+}

@@ -1,0 +1,48 @@
+//! The resources of all types, as their services list them.
+
+use sealock_core::ResourceGroupName;
+use sealock_entra::TrackedResource;
+
+use crate::{ResourceManager, Result};
+
+/// A resource of any type.
+#[derive(Clone, Debug)]
+pub(crate) struct GenericResource {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// Its type, such as `Microsoft.KeyVault/vaults`.
+    pub(crate) resource_type: &'static str,
+    pub(crate) resource: TrackedResource,
+}
+
+pub(crate) const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+
+impl ResourceManager {
+    /// Returns all resources, sorted by type and name.
+    pub(crate) async fn resources(&self) -> Result<Vec<GenericResource>> {
+        let identities = self.directory.identities().await?.into_iter();
+        let identities = identities.map(|identity| GenericResource {
+            id: identity.resource_id(),
+            name: identity.name.to_string(),
+            resource_type: IDENTITY,
+            resource: identity.resource,
+        });
+        Ok(identities.collect())
+    }
+
+    /// Deletes all resources of a group.
+    pub(crate) async fn delete_resources_of(&self, group: &ResourceGroupName) -> Result<()> {
+        for identity in self.directory.identities().await? {
+            if is_in(&identity.resource, group) {
+                self.directory.delete_identity(&identity).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns true if a resource is in a group, whose name is compared without case.
+pub(crate) fn is_in(resource: &TrackedResource, group: &ResourceGroupName) -> bool {
+    let name = resource.resource_group.as_str();
+    name.eq_ignore_ascii_case(group.as_str())
+}
