@@ -175,7 +175,7 @@ impl Custodian {
     }
 
     /// Wraps a registry's DEK under the current version of its key, under another key, or as another identity.
-    /// Content stays as it is.
+    /// Content stays as it is. A refusal may name the registry's ARM id, `resource_id`.
     ///
     /// # Errors
     /// [`Error::Refused`] if the identity may not use the new key, or the vault refuses the current one.
@@ -183,10 +183,13 @@ impl Custodian {
         &self,
         registry: RegistryId,
         name: &RegistryName,
+        resource_id: &str,
         key: Option<KeyIdentifier>,
         identity: Option<ClientId>,
     ) -> Result<(), Error> {
-        self.gate(registry).rotate(name, key, identity).await
+        self.gate(registry)
+            .rotate(name, resource_id, key, identity)
+            .await
     }
 
     /// Adds the removal of a registry's custody to the `batch` that deletes the registry. Its DEK is lost then.
@@ -241,6 +244,15 @@ impl Custodian {
             }
         }
         Ok(followers)
+    }
+
+    /// Returns the identity that wraps a registry's DEK. `None` without a customer-managed key.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn identity(&self, registry: RegistryId) -> Result<Option<ClientId>, Error> {
+        let record = self.context.custody_record(registry).await?;
+        Ok(record.map(|record| record.identity))
     }
 
     /// Returns the state of a registry's custody and the verdict of its gate.

@@ -10,7 +10,6 @@ use crate::{
     gate::Gate,
     record::{CUSTODIES, CustodyRecord, WrappedDek},
     revocation::remove_causes,
-    rules,
 };
 
 /// The time of each registry's last rotation on request. A control table, since a rotation can restore a registry that
@@ -22,6 +21,7 @@ impl Gate {
     pub(crate) async fn rotate(
         &self,
         registry: &RegistryName,
+        resource_id: &str,
         key: Option<KeyIdentifier>,
         identity: Option<ClientId>,
     ) -> Result<(), Error> {
@@ -30,7 +30,9 @@ impl Gate {
         let epoch = context.store.epoch().await?;
         let record = self.record().await?;
         let key = key.unwrap_or_else(|| record.key.clone());
-        let dek = self.unwrap_to_rotate(registry, &record, identity).await?;
+        let dek = self
+            .unwrap_to_rotate(registry, resource_id, &record, identity)
+            .await?;
         let identity = identity.unwrap_or(record.identity);
         let facts = context.usable_key(&key, identity).await?;
         let wrapped = context.wrap_and_verify(&facts.kid, identity, &dek).await;
@@ -49,13 +51,14 @@ impl Gate {
     async fn unwrap_to_rotate(
         &self,
         registry: &RegistryName,
+        resource_id: &str,
         record: &CustodyRecord,
         identity: Option<ClientId>,
     ) -> Result<Dek, Error> {
         let refused = |cause, identity| match cause {
             Cause::IdentityNotFound => Refusal::IdentityNotAssigned {
                 registry: registry.clone(),
-                resource: rules::resource_id(registry),
+                resource: resource_id.to_owned(),
                 identity: format!("{identity}"),
             },
             cause => {

@@ -291,12 +291,23 @@ pub fn encrypted_only(registry: &RegistryName, encrypted: bool) -> Result<(), Re
     Err(Refusal::RotationNeedsEncryption(registry.clone()))
 }
 
-/// Returns the ARM id of a registry, as Azure writes it in errors.
-pub fn resource_id(registry: &RegistryName) -> String {
-    format!(
-        "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/\
-         Microsoft.ContainerRegistry/registries/{registry}"
-    )
+/// The identity that wraps a registry's DEK must be assigned to the registry.
+///
+/// <https://learn.microsoft.com/azure/container-registry/tutorial-troubleshoot-customer-managed-keys>
+pub fn identity_is_assigned(
+    registry: &RegistryName,
+    resource_id: &str,
+    identity: &str,
+    is_assigned: bool,
+) -> Result<(), Refusal> {
+    if is_assigned {
+        return Ok(());
+    }
+    Err(Refusal::IdentityNotAssigned {
+        registry: registry.clone(),
+        resource: resource_id.to_owned(),
+        identity: identity.to_owned(),
+    })
 }
 
 /// The error of a text that names no tier.

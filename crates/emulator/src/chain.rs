@@ -24,7 +24,7 @@ impl Chain {
         match self.directory.identity_by_client_id(identity).await {
             Ok(Some(identity)) => Ok(Requester::registry(identity)),
             Ok(None) => Err(Cause::IdentityNotFound.into()),
-            Err(sealock_entra::Error::Store(error)) if error.fault().is_some() => Err(error.into()),
+            Err(error) if error.fault().is_some() => Err(error.into()),
             Err(error) => {
                 tracing::error!(%error, "the directory could not be read");
                 Err(Cause::VaultUnavailable.into())

@@ -199,7 +199,7 @@ async fn prepare_to_serve(
         .await?
         .into_iter()
         .filter(|registry| registry.record.encrypted)
-        .map(|registry| (registry.record.id, registry.record.name))
+        .map(|registry| (registry.record.id, registry.record.name.clone()))
         .collect();
     repaired.restored_custodies = services
         .custodian

@@ -11,6 +11,9 @@ const TENANTS: Table<TenantId> = Table::control("tenants");
 /// Keyed by resource group and name, both in lower case.
 const IDENTITIES: Table<ManagedIdentity> = Table::control("identities");
 
+/// Keyed by the owner's ARM id in lower case.
+const SYSTEM_IDENTITIES: Table<ManagedIdentity> = Table::control("system-identities");
+
 /// The key of the only tenant's record.
 const HOME: &[&str] = &["home"];
 
@@ -88,6 +91,7 @@ impl Directory {
                     principal_id: PrincipalId::random(),
                     tenant_id: self.tenant,
                     resource: resource.clone(),
+                    owner: None,
                 },
             };
             let is_new = found.is_none();
@@ -102,7 +106,63 @@ impl Directory {
         put.await
     }
 
-    /// Returns all identities, sorted by resource group and name.
+    /// Adds a system-assigned identity for the resource with the ARM id `owner` to `batch`, or returns the existing one.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn plan_system_identity(
+        &self,
+        owner: &str,
+        name: &IdentityName,
+        resource: &TrackedResource,
+        batch: Batch,
+    ) -> sealock_store::Result<(ManagedIdentity, Batch)> {
+        if let Some(existing) = self.system_identity(owner).await? {
+            return Ok((existing, batch));
+        }
+        let identity = ManagedIdentity {
+            name: name.clone(),
+            client_id: ClientId::random(),
+            principal_id: PrincipalId::random(),
+            tenant_id: self.tenant,
+            resource: resource.clone(),
+            owner: Some(owner.to_owned()),
+        };
+        let key = name_key(owner);
+        let batch = batch.expect_absent(&SYSTEM_IDENTITIES, &[&key]).put(
+            &SYSTEM_IDENTITIES,
+            &[&key],
+            &identity,
+        );
+        Ok((identity, batch))
+    }
+
+    /// Adds the removal of a resource's system-assigned identity to `batch`.
+    pub fn plan_system_identity_removal(&self, owner: &str, batch: Batch) -> Batch {
+        batch.delete(&SYSTEM_IDENTITIES, &[&name_key(owner)])
+    }
+
+    /// Returns the system-assigned identity of the resource with the ARM id `owner`, if it has one.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn system_identity(
+        &self,
+        owner: &str,
+    ) -> sealock_store::Result<Option<ManagedIdentity>> {
+        let found = self
+            .store
+            .get(&SYSTEM_IDENTITIES, &[&name_key(owner)])
+            .await?;
+        Ok(found.map(|found| found.value))
+    }
+
+    /// Returns all system-assigned identities.
+    pub(crate) async fn system_identities(&self) -> Result<Vec<ManagedIdentity>> {
+        self.all(&SYSTEM_IDENTITIES).await
+    }
+
+    /// Returns all user-assigned identities, sorted by resource group and name.
     ///
     /// # Errors
     /// The store fails.
@@ -148,11 +208,16 @@ impl Directory {
     ///
     /// # Errors
     /// The store fails.
-    pub async fn identity_by_client_id(&self, id: ClientId) -> Result<Option<ManagedIdentity>> {
-        let mut entries = self.store.scan(&IDENTITIES, &[], Bound::Unbounded);
-        while let Some(entry) = entries.try_next().await? {
-            if entry.record.client_id == id {
-                return Ok(Some(entry.record.value));
+    pub async fn identity_by_client_id(
+        &self,
+        id: ClientId,
+    ) -> sealock_store::Result<Option<ManagedIdentity>> {
+        for table in [&IDENTITIES, &SYSTEM_IDENTITIES] {
+            let mut entries = self.store.scan(table, &[], Bound::Unbounded);
+            while let Some(entry) = entries.try_next().await? {
+                if entry.record.client_id == id {
+                    return Ok(Some(entry.record.value));
+                }
             }
         }
         Ok(None)

@@ -3,7 +3,6 @@
 use std::{iter, ops::Bound};
 
 use futures_util::TryStreamExt as _;
-use sealock_cmk::rules::resource_id;
 use sealock_core::RegistryName;
 use sealock_store::{Batch, Table, objects::ObjectSet};
 use serde::de::DeserializeOwned;
@@ -54,9 +53,10 @@ impl Registries {
                 .put(&DELETIONS, &[&id.to_string()], &existing);
             let batch = self.custodian.remove_custody(id, batch);
             let directory = self.entra.directory();
-            let batch = directory
-                .delete_roles_within(&resource_id(name), batch)
-                .await?;
+            let resource_id = existing.resource_id();
+            let batch = directory.delete_roles_within(&resource_id, batch).await?;
+            let batch = directory.plan_system_identity_removal(&resource_id, batch);
+            let batch = self.plan_identities_removal(id, batch).await?;
             Ok::<_, Error>((batch, (existing.value, lock)))
         });
         let (record, lock) = match deleted.await {

@@ -13,6 +13,7 @@ mod content;
 mod deletion;
 mod error;
 pub mod http;
+mod identities;
 mod locks;
 mod manifests;
 mod name;
@@ -39,12 +40,13 @@ pub use content::{
     sweep::Sweep,
 };
 pub use error::{Challenge, DigestMismatch, Error};
+pub use identities::{AssignedIdentity, RequestedIdentities};
 pub use manifests::{
     index::rebuild_indexes,
     manifest::{DescriptorKind, Manifest},
 };
 pub use name::{Reference, RepositoryName, Tag, UploadId};
 pub use refusal::Refusal;
-pub use registries::Registries;
-pub use registry::{Registry, RegistryRecord, Settings};
+pub use registries::{Registries, RegistryRequest};
+pub use registry::{RESOURCE_TYPE, Registry, RegistryRecord, Settings};
 pub use repository::{DeletedRepository, ManifestSummary, Repository};

@@ -1,19 +1,32 @@
 use std::{ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
-use sealock_cmk::{Custodian, Encryption, Sku, rules};
+use sealock_cmk::{Custodian, Encryption, Identity, Sku, rules};
 use sealock_core::{Clock, RegistryId, RegistryName};
-use sealock_entra::TokenIssuer;
+use sealock_entra::{TokenIssuer, TrackedResource};
 use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Record, Store};
 
 use crate::{
-    Error, Registry,
+    Error, Registry, RequestedIdentities,
     content::read_ahead::ReadAhead,
     manifests::stamps::Stamps,
     registry::{REGISTRIES, RegistryRecord, Settings},
     upload::open_uploads::OpenUploads,
 };
+
+/// The wanted state of a registry.
+#[derive(Clone, Debug)]
+pub struct RegistryRequest {
+    /// Its service tier.
+    pub sku: Sku,
+    /// Its place, tags and history. The place of an existing registry must be unchanged.
+    pub resource: TrackedResource,
+    /// Its identities. `None` leaves them as they are.
+    pub identities: Option<RequestedIdentities>,
+    /// Its encryption. An existing registry must have the same key and identity.
+    pub encryption: Encryption,
+}
 
 /// All registries. Clones share their state.
 #[derive(Clone)]
@@ -52,7 +65,8 @@ impl Registries {
         }
     }
 
-    /// Creates a registry, or updates an existing one. The returned flag is true for a new registry.
+    /// Creates a registry for the operator, or updates an existing one. The flag is true for a new registry. Assigns the
+    /// identity of `encryption` to a new one.
     ///
     /// # Errors
     /// The rule of [`sealock_cmk::rules`] that the request breaks. Nothing is changed then.
@@ -62,12 +76,42 @@ impl Registries {
         sku: Sku,
         encryption: &Encryption,
     ) -> Result<(RegistryRecord, bool), sealock_cmk::Error> {
+        let existing = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
+        let (resource, identities) = match existing {
+            Some(existing) => (existing.resource.clone(), None),
+            None => (
+                TrackedResource::of_operator(self.clock.now()),
+                Some(self.identity_of(encryption).await?),
+            ),
+        };
+        let request = RegistryRequest {
+            sku,
+            resource,
+            identities,
+            encryption: encryption.clone(),
+        };
+        self.put(name, &request).await
+    }
+
+    /// Creates a registry, or updates an existing one. The flag is true for a new registry.
+    ///
+    /// # Errors
+    /// The rule of [`sealock_cmk::rules`] that the request breaks. Nothing is changed then.
+    pub async fn put(
+        &self,
+        name: &RegistryName,
+        request: &RegistryRequest,
+    ) -> Result<(RegistryRecord, bool), sealock_cmk::Error> {
         let updated = self.store.update(|| async {
             let existing = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
             let is_new = existing.is_none();
             let (record, batch) = match existing {
-                Some(existing) => self.update(&existing, sku, encryption).await?,
-                None => self.create(name, sku, encryption).await?,
+                Some(existing) => self.update(&existing, request).await?,
+                None => self.create(name, request).await?,
+            };
+            let batch = match &request.identities {
+                Some(identities) => self.plan_identities(&record, identities, batch).await?,
+                None => batch,
             };
             let lock = self.custodian.lock(record.id).await?;
             Ok::<_, sealock_cmk::Error>((batch, (record, is_new, lock)))
@@ -80,22 +124,24 @@ impl Registries {
     async fn create(
         &self,
         name: &RegistryName,
-        sku: Sku,
-        encryption: &Encryption,
+        request: &RegistryRequest,
     ) -> Result<(RegistryRecord, Batch), sealock_cmk::Error> {
+        let RegistryRequest {
+            sku, encryption, ..
+        } = request;
         let record = RegistryRecord {
             id: RegistryId::random(),
             name: name.clone(),
-            sku,
+            sku: *sku,
             encrypted: encryption.is_requested(),
-            created: self.clock.now(),
+            resource: request.resource.clone(),
         };
         let batch = Batch::new()
             .expect_absent(&REGISTRIES, &[name.as_str()])
             .put(&REGISTRIES, &[name.as_str()], &record);
         let batch = self
             .custodian
-            .establish(record.id, name, sku, encryption, batch)
+            .establish(record.id, name, *sku, encryption, batch)
             .await?;
         Ok((record, batch))
     }
@@ -103,26 +149,45 @@ impl Registries {
     async fn update(
         &self,
         existing: &Record<RegistryRecord>,
-        sku: Sku,
-        encryption: &Encryption,
+        request: &RegistryRequest,
     ) -> Result<(RegistryRecord, Batch), sealock_cmk::Error> {
+        let RegistryRequest {
+            sku, encryption, ..
+        } = request;
         let (name, encrypted) = (&existing.name, existing.encrypted);
         rules::only_at_creation(name, encrypted, encryption.is_requested())?;
         rules::encryption_is_permanent(name, encrypted, encryption.is_requested())?;
-        rules::no_downgrade(name, encrypted, sku)?;
+        rules::no_downgrade(name, encrypted, *sku)?;
         if encryption.is_requested() {
             self.custodian
                 .check_unchanged(existing.id, name, encryption)
                 .await?;
         }
         let record = RegistryRecord {
-            sku,
+            sku: *sku,
+            resource: request.resource.clone(),
             ..existing.value.clone()
         };
         let batch = Batch::new()
             .expect(&REGISTRIES, &[name.as_str()], existing)
             .put(&REGISTRIES, &[name.as_str()], &record);
         Ok((record, batch))
+    }
+
+    /// Returns the user-assigned identity that a request for encryption names, if it exists.
+    async fn identity_of(
+        &self,
+        encryption: &Encryption,
+    ) -> Result<RequestedIdentities, sealock_cmk::Error> {
+        let mut identities = RequestedIdentities::default();
+        if let Some(Identity::UserAssigned(client_id)) = encryption.identity {
+            let directory = self.entra.directory();
+            let found = directory.identity_by_client_id(client_id).await?;
+            identities
+                .user_assigned
+                .extend(found.as_ref().map(Into::into));
+        }
+        Ok(identities)
     }
 
     /// Returns the registry of this name.
@@ -155,7 +220,7 @@ impl Registries {
             custody: self.custodian.custody(record.id, record.encrypted).await?,
             service_key: Arc::clone(&self.service_key),
             id: Arc::from(record.id.to_string()),
-            record,
+            record: Arc::new(record),
             store: self.store.clone(),
             clock: self.clock.clone(),
             uploads: self.uploads.clone(),

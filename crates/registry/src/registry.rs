@@ -1,10 +1,9 @@
 use std::{ops::Bound, str::FromStr, sync::Arc};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
 use sealock_cmk::{Custody, Lease, Sku};
 use sealock_core::{Clock, InvalidName, RegistryId, RegistryName};
-use sealock_entra::TokenIssuer;
+use sealock_entra::{TokenIssuer, TrackedResource};
 use sealock_envelope::ServiceKey;
 use sealock_store::{Entry, Store, Table};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -13,6 +12,9 @@ use crate::{
     Error, Refusal, content::read_ahead::ReadAhead, manifests::stamps::Stamps,
     upload::open_uploads::OpenUploads,
 };
+
+/// The type of registries in ARM.
+pub const RESOURCE_TYPE: &str = "Microsoft.ContainerRegistry/registries";
 
 pub(crate) const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
 
@@ -27,8 +29,21 @@ pub struct RegistryRecord {
     pub sku: Sku,
     /// True if the registry has a customer-managed key.
     pub encrypted: bool,
-    /// The time of its creation.
-    pub created: Timestamp,
+    /// Its place, tags and history.
+    pub resource: TrackedResource,
+}
+
+impl RegistryRecord {
+    /// Returns its ARM id.
+    pub fn resource_id(&self) -> String {
+        self.resource.id(RESOURCE_TYPE, self.name.as_str())
+    }
+
+    /// Returns its ARM id as Azure writes it in errors, with `resourcegroups` in lower case.
+    pub fn resource_id_in_errors(&self) -> String {
+        self.resource_id()
+            .replace("/resourceGroups/", "/resourcegroups/")
+    }
 }
 
 /// The departures from Azure Container Registry towards plain OCI Distribution.
@@ -45,7 +60,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Registry {
     /// Its record.
-    pub record: RegistryRecord,
+    pub record: Arc<RegistryRecord>,
     /// The first segment of the keys of its records.
     pub(crate) id: Arc<str>,
     pub(crate) custody: Custody,
@@ -146,7 +161,7 @@ impl Registry {
     /// # Errors
     /// If the store fails.
     pub async fn is_deleted(&self) -> Result<bool, Error> {
-        let RegistryRecord { id, name, .. } = &self.record;
+        let RegistryRecord { id, name, .. } = &*self.record;
         let now = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
         Ok(now.is_none_or(|now| now.id != *id))
     }

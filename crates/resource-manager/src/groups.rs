@@ -101,6 +101,18 @@ impl ResourceManager {
         Ok(found.value)
     }
 
+    /// Returns true if a resource group has this name.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn has_group(&self, name: &str) -> sealock_store::Result<bool> {
+        let found = self
+            .store
+            .get(&GROUPS, &[&name.to_ascii_lowercase()])
+            .await?;
+        Ok(found.is_some())
+    }
+
     /// Returns all resource groups, sorted by name.
     pub(crate) async fn groups(&self) -> Result<Vec<ResourceGroup>> {
         let entries = self.store.scan(&GROUPS, &[], Bound::Unbounded);

@@ -63,19 +63,13 @@ pub(super) async fn rotate_key(
     let registry = services.registries.get(&call.path.registry).await?;
     let record = &registry.record;
     rules::encrypted_only(&record.name, record.encrypted).map_err(sealock_cmk::Error::from)?;
-    let identity = match identity(&services, body.identity.as_deref()).await? {
-        Some(Identity::UserAssigned(client_id)) => Some(client_id),
-        Some(Identity::SystemAssigned) => {
-            return Err(ControlError::bad_request(
-                "the registry has no system-assigned identity; name a user-assigned identity",
-            ));
-        }
-        None => None,
-    };
+    let identity = identity(&services, body.identity.as_deref()).await?;
     report_effect_of(&services, async {
-        let custodian = &services.custodian;
-        let rotated = custodian.rotate(record.id, &record.name, body.key, identity);
-        match rotated.await {
+        let registries = &services.registries;
+        if let Some(Identity::UserAssigned(client_id)) = identity {
+            registries.assign_identity(record, client_id).await?;
+        }
+        match registries.rotate_key(record, body.key, identity).await {
             Ok(()) => view(&services, registry.clone()).await,
             Err(error) => Err(explain(&services, &record.name, error).await),
         }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{SUBSCRIPTION, TrackedResource};
 
-/// A user-assigned managed identity.
+/// A managed identity: a user-assigned one, or the system-assigned one of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManagedIdentity {
     /// Its name, which is unique in its resource group.
@@ -16,11 +16,16 @@ pub struct ManagedIdentity {
     pub tenant_id: TenantId,
     /// Its place, tags and history.
     pub resource: TrackedResource,
+    /// The ARM id of the resource whose system-assigned identity it is. `None` if it is user-assigned.
+    pub owner: Option<String>,
 }
 
 impl ManagedIdentity {
-    /// Returns its ARM id, with `resourcegroups` in lower case as in Azure. Claim `xms_mirid`.
+    /// Returns its ARM id, with `resourcegroups` in lower case as in Azure, or that of its owner. Claim `xms_mirid`.
     pub fn resource_id(&self) -> String {
+        if let Some(owner) = &self.owner {
+            return owner.clone();
+        }
         format!(
             "/subscriptions/{SUBSCRIPTION}/resourcegroups/{}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{}",
             self.resource.resource_group, self.name

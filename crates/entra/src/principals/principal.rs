@@ -113,8 +113,12 @@ impl Directory {
         &self,
         matches: impl Fn(&Principal) -> bool,
     ) -> Result<Option<Principal>> {
-        let identities = self.identities().await?.into_iter().map(Principal::from);
+        let identities = self.identities().await?.into_iter();
+        let identities = identities.chain(self.system_identities().await?);
         let applications = self.applications().await?.into_iter().map(Principal::from);
-        Ok(identities.chain(applications).find(matches))
+        Ok(identities
+            .map(Principal::from)
+            .chain(applications)
+            .find(matches))
     }
 }

@@ -1,4 +1,3 @@
-use sealock_cmk::rules;
 use sealock_core::excerpt;
 use sealock_entra::{InvalidToken, Principal};
 
@@ -100,7 +99,7 @@ impl Registry {
 
     /// Returns the principal as a caller. Refuses a principal without a role in the registry.
     async fn caller(&self, principal: &Principal) -> Result<Result<Caller, LoginRefusal>, Error> {
-        let resource = rules::resource_id(&self.record.name);
+        let resource = self.record.resource_id();
         let roles = self
             .entra
             .directory()

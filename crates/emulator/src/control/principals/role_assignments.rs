@@ -1,7 +1,6 @@
 use sealock_api as api;
-use sealock_cmk::rules;
 use sealock_core::{KeyName, excerpt};
-use sealock_entra::{RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
+use sealock_entra::{Role, RoleAssignment, RoleScope};
 
 use crate::{
     control::{
@@ -28,7 +27,7 @@ pub(in crate::control) async fn assign(
 ) -> Answer<Reply<api::Changed<api::RoleAssignment>>> {
     let Call { services, body, .. } = call;
     let in_registry = body.registry.is_some();
-    let (role, scope) = parse(body)?;
+    let (role, scope) = parse(&services, body).await?;
     let principal = find(&services.directory, &call.path.principal).await?;
     if in_registry && role.is_for_vaults() {
         return Err(ControlError::role_for_vaults(role, &principal));
@@ -50,7 +49,7 @@ pub(in crate::control) async fn remove(
 ) -> Answer<api::Changed<api::Empty>> {
     let Call { services, body, .. } = call;
     let directory = &services.directory;
-    let (role, scope) = parse(body)?;
+    let (role, scope) = parse(&services, body).await?;
     let principal = find_id(directory, &call.path.principal).await?;
     report_effect_of(&services, async {
         directory.remove_role(principal, role, &scope).await?;
@@ -60,9 +59,12 @@ pub(in crate::control) async fn remove(
 }
 
 /// Parses a role and its scope.
-fn parse(body: api::RoleAtScope) -> Answer<(Role, RoleScope)> {
+async fn parse(services: &Services, body: api::RoleAtScope) -> Answer<(Role, RoleScope)> {
     let scope = match (body.registry, body.vault, body.scope) {
-        (Some(registry), None, None) => rules::resource_id(&registry),
+        (Some(registry), None, None) => {
+            let registry = services.registries.get(&registry).await?;
+            registry.record.resource_id()
+        }
         (None, Some(vault), None) => sealock_vault::resource_id(&vault),
         (None, None, Some(scope)) => scope,
         _ => {
@@ -82,16 +84,16 @@ async fn check_scope_exists(services: &Services, scope: &RoleScope) -> Answer<()
     let (_, name) = scope.as_str().rsplit_once('/').unwrap_or_default();
     // Skips `/subscriptions/ID`, the beginning of every scope.
     match lower.split('/').skip(3).collect::<Vec<_>>()[..] {
-        [] | ["resourcegroups", RESOURCE_GROUP] => Ok(()),
-        [
-            "resourcegroups",
-            RESOURCE_GROUP,
-            "providers",
-            ref resource @ ..,
-        ] => match *resource {
+        [] => Ok(()),
+        ["resourcegroups", group] => {
+            let has_group = services.resource_manager.has_group(group).await?;
+            has_group.then_some(()).ok_or_else(|| unknown_scope(scope))
+        }
+        ["resourcegroups", _, "providers", ref resource @ ..] => match *resource {
             ["microsoft.containerregistry", "registries", registry] => {
-                services.registries.get(&registry.parse()?).await?;
-                Ok(())
+                let registry = services.registries.get(&registry.parse()?).await?;
+                let is_there = registry.record.resource_id().eq_ignore_ascii_case(&lower);
+                is_there.then_some(()).ok_or_else(|| unknown_scope(scope))
             }
             ["microsoft.keyvault", "vaults", vault] => {
                 Ok(services.vault.check_active(&vault.parse()?).await?)

@@ -42,10 +42,10 @@ pub(in crate::control) async fn view(
     };
     Ok(api::Registry {
         login_server: services.names.login_server(&record.name),
-        name: record.name,
+        name: record.name.clone(),
         id: record.id,
         sku: record.sku.translate(),
-        created: record.created.into(),
+        created: record.resource.system_data.created_at.into(),
         login: logins::settings(registry.login_settings().await?),
         encryption,
         gate,
