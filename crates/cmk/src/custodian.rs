@@ -42,6 +42,19 @@ pub struct CustodyStatus {
     pub obstacle: Option<Obstacle>,
 }
 
+/// The key of a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyInUse {
+    /// The key as it was chosen. A registry follows the rotation of a key without a version.
+    pub key: KeyIdentifier,
+    /// The key version that wraps the DEK.
+    pub kid: Kid,
+    /// The identity's client id.
+    pub identity: ClientId,
+    /// The time of the last rotation.
+    pub rotated: Option<Timestamp>,
+}
+
 /// A registry that follows a key.
 #[derive(Clone, Debug)]
 pub struct Follower {
@@ -246,13 +259,18 @@ impl Custodian {
         Ok(followers)
     }
 
-    /// Returns the identity that wraps a registry's DEK. `None` without a customer-managed key.
+    /// Returns the key of a registry without asking its vault. `None` without a customer-managed key.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn identity(&self, registry: RegistryId) -> Result<Option<ClientId>, Error> {
+    pub async fn key_in_use(&self, registry: RegistryId) -> Result<Option<KeyInUse>, Error> {
         let record = self.context.custody_record(registry).await?;
-        Ok(record.map(|record| record.identity))
+        Ok(record.map(|record| KeyInUse {
+            key: record.key.clone(),
+            kid: record.kid.clone(),
+            identity: record.identity,
+            rotated: record.rotated,
+        }))
     }
 
     /// Returns the state of a registry's custody and the verdict of its gate.

@@ -25,7 +25,7 @@ mod vault;
 mod verify;
 
 pub use content_cache::ContentCache;
-pub use custodian::{Availability, Custodian, CustodyStatus, Follower};
+pub use custodian::{Availability, Custodian, CustodyStatus, Follower, KeyInUse};
 pub use custody::{Custody, Lease};
 pub use error::Error;
 pub use revocation::{Obstacle, PendingRevocation, Revocation};

@@ -158,15 +158,15 @@ impl Registries {
         let directory = self.entra.directory();
         let system = directory.system_identity(&owner).await?;
         if registry.encrypted
-            && let Some(in_use) = self.custodian.identity(registry.id).await?
+            && let Some(in_use) = self.custodian.key_in_use(registry.id).await?
         {
             let mut user_assigned = requested.user_assigned.iter();
-            let is_system = system.is_some_and(|system| system.client_id == in_use);
+            let is_system = system.is_some_and(|system| system.client_id == in_use.identity);
             rules::identity_is_assigned(
                 &registry.name,
                 &registry.resource_id_in_errors(),
-                &in_use.to_string(),
-                user_assigned.any(|it| it.client_id == in_use)
+                &in_use.identity.to_string(),
+                user_assigned.any(|it| it.client_id == in_use.identity)
                     || is_system && requested.has_system_assigned,
             )?;
         }

@@ -1,7 +1,7 @@
 use std::{ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
-use sealock_cmk::{Custodian, Encryption, Identity, Sku, rules};
+use sealock_cmk::{Custodian, Encryption, Identity, KeyInUse, Sku, rules};
 use sealock_core::{Clock, RegistryId, RegistryName};
 use sealock_entra::{TokenIssuer, TrackedResource};
 use sealock_envelope::ServiceKey;
@@ -172,6 +172,17 @@ impl Registries {
             .expect(&REGISTRIES, &[name.as_str()], existing)
             .put(&REGISTRIES, &[name.as_str()], &record);
         Ok((record, batch))
+    }
+
+    /// Returns the key of a registry without asking its vault. `None` without a customer-managed key.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn key_in_use(
+        &self,
+        registry: &RegistryRecord,
+    ) -> Result<Option<KeyInUse>, sealock_cmk::Error> {
+        self.custodian.key_in_use(registry.id).await
     }
 
     /// Returns the user-assigned identity that a request for encryption names, if it exists.

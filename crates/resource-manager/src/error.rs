@@ -1,5 +1,5 @@
 use axum::http::StatusCode;
-use sealock_core::{ClientId, InvalidName, Location, PrincipalId, ResourceGroupName};
+use sealock_core::{ClientId, InvalidName, Location, PrincipalId, RegistryName, ResourceGroupName};
 use sealock_http::UnknownEndpoint;
 use sealock_store::Fault;
 
@@ -39,6 +39,11 @@ pub enum Error {
         "Invalid $filter '{0}' specified in the query string. The emulator compares resourceType, name, resourceGroup, location, tagName and tagValue by 'eq', combined with 'and'."
     )]
     FilterInvalid(String),
+    /// A registry shall have an identity that does not exist.
+    #[error(
+        "Failed to perform resource identity operation. Status: 'BadRequest'. The resource '{0}' was not found."
+    )]
+    IdentityUnknown(String),
     /// A new resource needs a location.
     #[error("The location property is required for this definition.")]
     LocationMissing,
@@ -56,11 +61,24 @@ pub enum Error {
     /// The operation has never been, or its result has expired.
     #[error("The operation '{0}' was not found.")]
     OperationNotFound(String),
+    /// A value that the emulator does not support yet.
+    #[error("This version of the emulator does not support {property} with the value {value}.")]
+    PropertyUnsupported {
+        /// The path of the property.
+        property: &'static str,
+        /// The value, as JSON.
+        value: String,
+    },
     /// The emulator has no provider of this namespace.
     #[error(
         "The resource namespace '{0}' is invalid. This version of the emulator does not have it."
     )]
     ProviderUnknown(String),
+    /// The name of the registry is taken.
+    #[error(
+        "The registry name {0} is already in use. You can check if the name is already claimed using following API: https://aka.ms/acr/check-name-availability"
+    )]
+    RegistryNameTaken(RegistryName),
     /// No resource of this type and name is in the group.
     #[error(
         "The Resource '{resource_type}/{name}' under resource group '{group}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
@@ -107,6 +125,12 @@ pub enum Error {
         /// The location in the request.
         requested: Location,
     },
+    /// A new registry needs a SKU.
+    #[error("The SKU property is required for this definition.")]
+    SkuMissing,
+    /// A resource below a registry does not exist.
+    #[error("The resource {0} could not be found.")]
+    SubresourceNotFound(String),
     /// The subscription is not the emulator's.
     #[error("The subscription '{0}' could not be found.")]
     SubscriptionNotFound(String),
@@ -126,6 +150,12 @@ pub enum Error {
     /// The directory refuses.
     #[error(transparent)]
     Directory(#[from] sealock_entra::Error),
+    /// A registry refuses.
+    #[error(transparent)]
+    Registry(#[from] sealock_registry::Error),
+    /// A rule for customer-managed keys refuses.
+    #[error(transparent)]
+    Cmk(#[from] sealock_cmk::Error),
     /// The store fails.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
@@ -145,9 +175,24 @@ impl Error {
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {
             Self::Directory(error) => error.fault(),
-            Self::Store(error) => error.fault(),
+            Self::Store(error)
+            | Self::Cmk(sealock_cmk::Error::Store(error))
+            | Self::Registry(sealock_registry::Error::Store(error)) => error.fault(),
             _ => None,
         }
+    }
+
+    /// Returns true for an error of a registry, whose provider adds a status.
+    pub(crate) fn is_of_registry(&self) -> bool {
+        matches!(
+            self,
+            Self::Cmk(_)
+                | Self::IdentityUnknown(_)
+                | Self::PropertyUnsupported { .. }
+                | Self::Registry(_)
+                | Self::RegistryNameTaken(_)
+                | Self::SubresourceNotFound(_)
+        )
     }
 
     /// Returns the status and the code of the answer.
@@ -160,12 +205,18 @@ impl Error {
             Self::AuthorizationFailed { .. } => (S::FORBIDDEN, "AuthorizationFailed"),
             Self::BodyInvalid(_) => (S::BAD_REQUEST, "InvalidRequestContent"),
             Self::FilterInvalid(_) => (S::BAD_REQUEST, "InvalidFilterInQueryString"),
+            Self::IdentityUnknown(_) => (S::BAD_REQUEST, "FailedIdentityOperation"),
             Self::LocationMissing => (S::BAD_REQUEST, "LocationRequired"),
             Self::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "UnsupportedHttpMethod"),
             Self::NameInvalid(_) => (S::BAD_REQUEST, "InvalidResourceName"),
             Self::OperationNotFound(_) => (S::NOT_FOUND, "OperationNotFound"),
+            Self::PropertyUnsupported { .. } => (S::BAD_REQUEST, "NotSupportedByEmulator"),
+            Self::RegistryNameTaken(_) => (S::CONFLICT, "RegistryNameAlreadyInUse"),
+            Self::SkuMissing => (S::BAD_REQUEST, "SkuRequired"),
             Self::ProviderUnknown(_) => (S::NOT_FOUND, "InvalidResourceNamespace"),
-            Self::ResourceNotFound { .. } => (S::NOT_FOUND, "ResourceNotFound"),
+            Self::ResourceNotFound { .. } | Self::SubresourceNotFound(_) => {
+                (S::NOT_FOUND, "ResourceNotFound")
+            }
             Self::ResourceGroupLocation { .. } => (S::CONFLICT, "InvalidResourceGroupLocation"),
             Self::ResourceGroupNameInvalid(_) => (S::BAD_REQUEST, "InvalidResourceGroupName"),
             Self::ResourceGroupNotFound(_) => (S::NOT_FOUND, "ResourceGroupNotFound"),
@@ -177,10 +228,16 @@ impl Error {
                 sealock_entra::Error::TagsInvalid(_) => (S::BAD_REQUEST, "InvalidTags"),
                 _ => (S::INTERNAL_SERVER_ERROR, "InternalServerError"),
             },
+            Self::Cmk(sealock_cmk::Error::Refused(refusal)) => (S::BAD_REQUEST, refusal.code()),
+            Self::Registry(sealock_registry::Error::Refused(refusal)) => {
+                (S::BAD_REQUEST, refusal.code())
+            }
             Self::Store(sealock_store::Error::Overtaken) => {
                 (S::CONFLICT, "AnotherOperationInProgress")
             }
-            Self::Store(_) => (S::INTERNAL_SERVER_ERROR, "InternalServerError"),
+            Self::Cmk(_) | Self::Registry(_) | Self::Store(_) => {
+                (S::INTERNAL_SERVER_ERROR, "InternalServerError")
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod groups;
 mod identities;
 mod operations;
 mod providers;
+mod registries;
 mod resources;
 mod subscriptions;
 
@@ -27,8 +28,11 @@ use sealock_entra::{Caller, Principal};
 use sealock_http::{Connection, Found, Query, header_value};
 use uuid::Uuid;
 
-use self::endpoint::Endpoint;
 pub use self::endpoint::{is_known_path, is_resource_manager_path};
+use self::{
+    endpoint::Endpoint,
+    registries::{ScopeMapCall, TokenCall},
+};
 use crate::{Error, ResourceManager, Result, resource_type::ApiVersion};
 
 /// A request from an authenticated caller.
@@ -84,6 +88,7 @@ async fn route(manager: &Arc<ResourceManager>, connection: Connection, request: 
 }
 
 /// Calls the function of an endpoint.
+#[expect(clippy::too_many_lines, reason = "one arm for each endpoint")]
 async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
     match endpoint {
         Endpoint::CheckGroup { group, .. } => groups::check(call, group).await,
@@ -124,6 +129,181 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
             operations::show_result(call, operation).await
         }
         Endpoint::ShowSubscription { .. } => subscriptions::show(call).await,
+        Endpoint::CheckRegistryName { .. } => registries::check_name(call, body).await,
+        Endpoint::ListRegistries { .. } => registries::list(call, None).await,
+        Endpoint::ListRegistriesOfGroup { group, .. } => registries::list(call, Some(group)).await,
+        Endpoint::ShowRegistry {
+            group, registry, ..
+        } => registries::show(call, group, registry).await,
+        Endpoint::PutRegistry {
+            group, registry, ..
+        } => registries::put(call, body, group, registry).await,
+        Endpoint::PatchRegistry {
+            group, registry, ..
+        } => registries::patch(call, body, group, registry).await,
+        Endpoint::DeleteRegistry {
+            group, registry, ..
+        } => registries::delete(call, group, registry).await,
+        Endpoint::ListUsages {
+            group, registry, ..
+        } => registries::usages(call, group, registry).await,
+        Endpoint::ListCredentials {
+            group, registry, ..
+        } => registries::credentials(call, group, registry).await,
+        Endpoint::RegenerateCredential {
+            group, registry, ..
+        } => registries::regenerate(call, body, group, registry).await,
+        Endpoint::GenerateCredentials {
+            group, registry, ..
+        } => {
+            TokenCall {
+                call,
+                group,
+                registry,
+            }
+            .generate(body)
+            .await
+        }
+        Endpoint::ShowOperationStatus { operation, .. } => {
+            operations::show_status(call, operation).await
+        }
+        Endpoint::ListNoChildren {
+            group, registry, ..
+        } => registries::no_children(call, group, registry).await,
+        Endpoint::ListScopeMaps {
+            group, registry, ..
+        } => {
+            ScopeMapCall {
+                call,
+                group,
+                registry,
+            }
+            .list()
+            .await
+        }
+        Endpoint::ShowScopeMap {
+            group,
+            registry,
+            scope_map,
+            ..
+        } => {
+            ScopeMapCall {
+                call,
+                group,
+                registry,
+            }
+            .show(scope_map)
+            .await
+        }
+        Endpoint::PutScopeMap {
+            group,
+            registry,
+            scope_map,
+            ..
+        } => {
+            ScopeMapCall {
+                call,
+                group,
+                registry,
+            }
+            .put(body, scope_map, false)
+            .await
+        }
+        Endpoint::PatchScopeMap {
+            group,
+            registry,
+            scope_map,
+            ..
+        } => {
+            ScopeMapCall {
+                call,
+                group,
+                registry,
+            }
+            .put(body, scope_map, true)
+            .await
+        }
+        Endpoint::DeleteScopeMap {
+            group,
+            registry,
+            scope_map,
+            ..
+        } => {
+            ScopeMapCall {
+                call,
+                group,
+                registry,
+            }
+            .delete(scope_map)
+            .await
+        }
+        Endpoint::ListTokens {
+            group, registry, ..
+        } => {
+            TokenCall {
+                call,
+                group,
+                registry,
+            }
+            .list()
+            .await
+        }
+        Endpoint::ShowToken {
+            group,
+            registry,
+            token,
+            ..
+        } => {
+            TokenCall {
+                call,
+                group,
+                registry,
+            }
+            .show(token)
+            .await
+        }
+        Endpoint::PutToken {
+            group,
+            registry,
+            token,
+            ..
+        } => {
+            TokenCall {
+                call,
+                group,
+                registry,
+            }
+            .put(body, token, false)
+            .await
+        }
+        Endpoint::PatchToken {
+            group,
+            registry,
+            token,
+            ..
+        } => {
+            TokenCall {
+                call,
+                group,
+                registry,
+            }
+            .put(body, token, true)
+            .await
+        }
+        Endpoint::DeleteToken {
+            group,
+            registry,
+            token,
+            ..
+        } => {
+            TokenCall {
+                call,
+                group,
+                registry,
+            }
+            .delete(token)
+            .await
+        }
     }
 }
 

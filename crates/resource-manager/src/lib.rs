@@ -10,6 +10,7 @@ mod groups;
 pub mod http;
 mod manager;
 mod operations;
+mod registries;
 mod resource_type;
 mod resources;
 

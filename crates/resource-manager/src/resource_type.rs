@@ -105,6 +105,16 @@ impl ApiVersion {
         Ok(Self(text.to_owned()))
     }
 
+    /// Returns true if this version has what came with `version`.
+    pub(crate) fn is_since(&self, version: &str) -> bool {
+        self.0.as_str() >= version
+    }
+
+    /// Returns true if this is a preview, which may have fields that a stable version lacks.
+    pub(crate) fn is_preview(&self) -> bool {
+        self.0.ends_with("-preview")
+    }
+
     /// Returns the text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0

@@ -15,6 +15,7 @@ pub(crate) struct GenericResource {
     pub(crate) resource: TrackedResource,
 }
 
+pub(crate) const REGISTRY: &str = sealock_registry::RESOURCE_TYPE;
 pub(crate) const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 
 impl ResourceManager {
@@ -27,11 +28,23 @@ impl ResourceManager {
             resource_type: IDENTITY,
             resource: identity.resource,
         });
-        Ok(identities.collect())
+        let registries = self.registries.list().await?.into_iter();
+        let registries = registries.map(|registry| GenericResource {
+            id: registry.record.resource_id(),
+            name: registry.record.name.to_string(),
+            resource_type: REGISTRY,
+            resource: registry.record.resource.clone(),
+        });
+        Ok(registries.chain(identities).collect())
     }
 
     /// Deletes all resources of a group.
     pub(crate) async fn delete_resources_of(&self, group: &ResourceGroupName) -> Result<()> {
+        for registry in self.registries.list().await? {
+            if is_in(&registry.record.resource, group) {
+                self.registries.delete(&registry.record.name).await?;
+            }
+        }
         for identity in self.directory.identities().await? {
             if is_in(&identity.resource, group) {
                 self.directory.delete_identity(&identity).await?;

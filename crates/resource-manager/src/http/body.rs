@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
+use jiff::Timestamp;
 use sealock_core::{Location, excerpt};
 use sealock_entra::{Author, AuthorKind, SystemData, Tags};
 use sealock_http::json;
@@ -86,6 +87,22 @@ pub(super) struct SystemDataBody {
     last_modified_by: String,
     last_modified_by_type: &'static str,
     last_modified_at: String,
+}
+
+/// Formats a time with seven decimals and an offset, as registries do in Azure. Other services write `Z`.
+pub(super) fn with_offset(time: Timestamp) -> String {
+    format!("{time:.7}").replace('Z', "+00:00")
+}
+
+impl SystemDataBody {
+    /// Describes a history with [offsets](with_offset) in its times.
+    pub(super) fn with_offsets(data: SystemData) -> Self {
+        Self {
+            created_at: with_offset(data.created_at),
+            last_modified_at: with_offset(data.last_modified_at),
+            ..data.into()
+        }
+    }
 }
 
 impl From<SystemData> for SystemDataBody {

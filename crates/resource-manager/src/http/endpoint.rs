@@ -1,4 +1,6 @@
-use sealock_core::{IdentityName, ResourceGroupName, excerpt};
+use sealock_core::{
+    IdentityName, RegistryName, ResourceGroupName, ScopeMapName, TokenName, excerpt,
+};
 use sealock_entra::SUBSCRIPTION;
 use sealock_http::{MatchedRequest, Parameter, Query, Spelling};
 
@@ -59,6 +61,56 @@ sealock_http::endpoints! {
         => DeleteIdentity { subscription: Subscription, group: ResourceGroupName, identity: IdentityName },
     POST "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity}/listAssociatedResources"
         => ListAssociatedResources { subscription: Subscription, group: ResourceGroupName, identity: IdentityName },
+
+    POST "/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry/checkNameAvailability"
+        => CheckRegistryName { subscription: Subscription },
+    GET "/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry/registries"
+        => ListRegistries { subscription: Subscription },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries"
+        => ListRegistriesOfGroup { subscription: Subscription, group: ResourceGroupName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}"
+        => ShowRegistry { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}"
+        => PutRegistry { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    PATCH "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}"
+        => PatchRegistry { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    DELETE "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}"
+        => DeleteRegistry { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/listUsages"
+        => ListUsages { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    POST "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/listCredentials"
+        => ListCredentials { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    POST "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/regenerateCredential"
+        => RegenerateCredential { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    POST "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/generateCredentials"
+        => GenerateCredentials { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/operationStatuses/{operation}"
+        | "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/tokens/{token}/operationStatuses/{operation}"
+        => ShowOperationStatus { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, operation: Word },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/replications"
+        | "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/webhooks"
+        | "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/privateEndpointConnections"
+        => ListNoChildren { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/scopeMaps"
+        => ListScopeMaps { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/scopeMaps/{scope_map}"
+        => ShowScopeMap { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, scope_map: ScopeMapName },
+    PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/scopeMaps/{scope_map}"
+        => PutScopeMap { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, scope_map: ScopeMapName },
+    PATCH "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/scopeMaps/{scope_map}"
+        => PatchScopeMap { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, scope_map: ScopeMapName },
+    DELETE "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/scopeMaps/{scope_map}"
+        => DeleteScopeMap { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, scope_map: ScopeMapName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/tokens"
+        => ListTokens { subscription: Subscription, group: ResourceGroupName, registry: RegistryName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/tokens/{token}"
+        => ShowToken { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, token: TokenName },
+    PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/tokens/{token}"
+        => PutToken { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, token: TokenName },
+    PATCH "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/tokens/{token}"
+        => PatchToken { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, token: TokenName },
+    DELETE "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/tokens/{token}"
+        => DeleteToken { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, token: TokenName },
 }
 
 /// The emulator's subscription in a path.
@@ -82,11 +134,18 @@ impl Parameter<Error> for ResourceGroupName {
     }
 }
 
-impl Parameter<Error> for IdentityName {
-    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
-        Ok(request.segment(name).parse()?)
-    }
+/// Reads names by their own rules.
+macro_rules! names {
+    ($($name:ty),+) => {$(
+        impl Parameter<Error> for $name {
+            fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+                Ok(request.segment(name).parse()?)
+            }
+        }
+    )+};
 }
+
+names!(IdentityName, RegistryName, ScopeMapName, TokenName);
 
 /// A segment that any text may fill.
 #[derive(Debug, PartialEq)]

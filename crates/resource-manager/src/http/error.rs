@@ -11,6 +11,8 @@ use crate::{Error, ResourceManager};
 #[derive(Serialize)]
 struct ErrorBody {
     error: Detail,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -19,7 +21,7 @@ struct Detail {
     message: String,
 }
 
-/// Renders an error as `{"error":{"code","message"}}`.
+/// Renders an error as `{"error":{"code","message"}}`. Registries add a status.
 ///
 /// <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/common-api-details.md#error-response-content>
 pub(super) fn render(error: &Error, manager: &ResourceManager) -> Response {
@@ -27,6 +29,7 @@ pub(super) fn render(error: &Error, manager: &ResourceManager) -> Response {
     let mut response = sealock_http::render(error, |message| {
         Json(ErrorBody {
             error: Detail { code, message },
+            status: error.is_of_registry().then_some("Failed"),
         })
     });
     let headers = response.headers_mut();
