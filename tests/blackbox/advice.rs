@@ -2,6 +2,8 @@
 
 use sealock_tests::{Emulator, Image, Options};
 
+use crate::exchange::role_assignments;
+
 /// Returns the standard error of a refused command.
 fn refused(emulator: &Emulator, command: &[&str]) -> String {
     let output = emulator.run(command);
@@ -45,10 +47,7 @@ fn vault_role_notes_that_it_has_no_effect_under_access_policies() {
     assert_eq!(emulator.json(&in_vault)["in_effect"], false);
     emulator.cli(&["vault", "update", "sealock", "--rbac", "true"]);
     assert!(!emulator.cli(&in_vault).contains("note"));
-    assert_eq!(
-        emulator.json(&["role", "list"])["role_assignments"][0]["in_effect"],
-        true
-    );
+    assert_eq!(role_assignments(&emulator)[0]["in_effect"], true);
     for vault in ["nope", "sealock"] {
         let mut command = in_vault.clone();
         command[5] = vault;
@@ -57,10 +56,7 @@ fn vault_role_notes_that_it_has_no_effect_under_access_policies() {
     }
     let remove = ["role", "remove", "--role", "Key Vault Crypto User"];
     emulator.cli(&[&remove[..], &["--vault", "sealock"]].concat());
-    assert_eq!(
-        emulator.json(&["role", "list"])["role_assignments"],
-        serde_json::json!([])
-    );
+    assert_eq!(role_assignments(&emulator), serde_json::json!([]));
     let both = [&in_vault[..], &["--registry", "sealock"]].concat();
     assert!(refused(&emulator, &both).contains("cannot be used with"));
 }

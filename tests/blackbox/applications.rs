@@ -1,4 +1,5 @@
 mod commands;
+mod developer;
 mod tokens;
 
 use sealock_tests::{Answer, Client, Emulator, Image};
@@ -174,7 +175,7 @@ fn vault_permits_an_application_by_policy_or_by_role() {
     ];
     emulator.cli(&[&["role", "assign"], &role[..]].concat());
     assert_eq!(keys(&emulator, &token).status, 200);
-    let listed = emulator.json(&["role", "list"])["role_assignments"][0].clone();
+    let listed = crate::exchange::role_assignments(&emulator)[0].clone();
     assert_eq!(listed["application"], "deploy");
     assert!(listed["identity"].is_null());
     emulator.cli(&[&["role", "remove"], &role[..]].concat());

@@ -3,6 +3,8 @@
 use sealock_tests::{Emulator, Image, digest_of, eventually};
 use serde_json::json;
 
+use crate::exchange::role_assignments;
+
 fn objects(emulator: &Emulator) -> usize {
     let files = emulator.files().into_iter();
     files
@@ -69,10 +71,7 @@ fn registry_deletion_removes_its_content_and_logins() {
         .filter(|path| path.to_string_lossy().contains(id))
         .collect();
     assert!(named.is_empty(), "{named:?}");
-    assert_eq!(
-        emulator.json(&["role", "list"])["role_assignments"],
-        json!([])
-    );
+    assert_eq!(role_assignments(&emulator), json!([]));
     assert_eq!(emulator.client().get("/v2/app/manifests/v1").status, 404);
     assert_eq!(emulator.run(&["registry", "delete", "other", "-y"]).code, 1);
 

@@ -20,7 +20,7 @@ macro_rules! uuid_id {
             }
 
             /// Creates the id with the given UUID.
-            pub fn from_uuid(id: Uuid) -> Self {
+            pub const fn from_uuid(id: Uuid) -> Self {
                 Self(id)
             }
 

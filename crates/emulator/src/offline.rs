@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     Config, Error, NamedDataDir,
+    routing::friendly_door::FriendlyDoor,
     secrets::service_key,
     services::Services,
     startup::serve::{data_dir_error, environment},
@@ -185,8 +186,18 @@ async fn prepare_to_serve(
     let port = config.server.listen.first().map_or(0, SocketAddr::port);
     let names = PublicName::parse(public_name, port)?;
     let address = Ipv4Addr::LOCALHOST.into();
-    let services =
-        Services::open(store.clone(), service_key, clock, names, address, config).await?;
+    // Nobody can log in.
+    let secret = FriendlyDoor::Open { exposed: None }.developer_secret();
+    let services = Services::open(
+        store.clone(),
+        service_key,
+        clock,
+        names,
+        address,
+        config,
+        secret,
+    );
+    let services = services.await?;
     if repaired.metadata.control_state_is_older {
         let operator = Requester::operator();
         let disabled = services.vault.disable_every_key(&operator).await;

@@ -3,7 +3,7 @@ use std::{net::IpAddr, sync::Arc};
 use jiff::Timestamp;
 use sealock_cmk::Custodian;
 use sealock_core::{Clock, PublicName, RegistryName, VaultName};
-use sealock_entra::{Directory, TokenIssuer};
+use sealock_entra::{ClientSecret, Directory, TokenIssuer};
 use sealock_envelope::ServiceKey;
 use sealock_registry::Registries;
 use sealock_resource_manager::ResourceManager;
@@ -54,8 +54,10 @@ impl Services {
         names: PublicName,
         address: IpAddr,
         config: &Config,
+        developer_secret: ClientSecret,
     ) -> Result<Self, Error> {
         let directory = Directory::open(store.clone(), clock.clone()).await?;
+        let directory = directory.with_developer_secret(developer_secret);
         let tokens = TokenIssuer::new(directory.clone(), Arc::clone(&service_key));
         let vault = KeyVault::open(
             store.clone(),

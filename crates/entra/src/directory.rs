@@ -1,11 +1,18 @@
-use std::ops::Bound;
+use std::{ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
 use sealock_core::{ClientId, Clock, IdentityName, PrincipalId, ResourceGroupName, TenantId};
 use sealock_store::{Batch, Store, Table};
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
-use crate::{Error, ManagedIdentity, Result, TrackedResource, default_resource_group};
+use crate::{
+    ClientSecret, Error, ManagedIdentity, Result, TrackedResource, default_resource_group,
+};
+
+/// The only tenant. Its id is the same in every emulator, so that clients need not look it up.
+pub const TENANT: TenantId =
+    TenantId::from_uuid(Uuid::from_u128(0x5ea1_0c00_0000_4000_8000_0000_0000_0000));
 
 const TENANTS: Table<TenantId> = Table::control("tenants");
 /// Keyed by resource group and name, both in lower case.
@@ -22,36 +29,47 @@ const HOME: &[&str] = &["home"];
 pub struct Directory {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
-    tenant: TenantId,
+    /// The developer's secret until it is renewed. `None` accepts none.
+    pub(crate) developer_secret: Option<Arc<ClientSecret>>,
 }
 
 impl Directory {
-    /// Opens the directory. The first start creates the tenant with a permanent id.
+    /// Opens the directory. The first start creates the tenant with its developer, whose secret is unknown.
     ///
     /// # Errors
     /// The store fails.
     pub async fn open(store: Store, clock: Clock) -> Result<Self> {
-        let tenant = store.update(|| async {
-            if let Some(known) = store.get(&TENANTS, HOME).await? {
-                return Ok((Batch::new(), known.value));
-            }
-            let tenant = TenantId::random();
-            let batch = Batch::new()
-                .expect_absent(&TENANTS, HOME)
-                .put(&TENANTS, HOME, &tenant);
-            Ok::<_, Error>((batch, tenant))
-        });
-        let tenant = tenant.await?;
-        Ok(Self {
+        let directory = Self {
             store,
             clock,
-            tenant,
-        })
+            developer_secret: None,
+        };
+        let store = &directory.store;
+        let created = store.update(|| async {
+            if store.get(&TENANTS, HOME).await?.is_some() {
+                return Ok((Batch::new(), ()));
+            }
+            let batch = Batch::new()
+                .expect_absent(&TENANTS, HOME)
+                .put(&TENANTS, HOME, &TENANT);
+            Ok::<_, Error>((directory.create_developer(batch).await?, ()))
+        });
+        created.await?;
+        Ok(directory)
+    }
+
+    /// Sets the secret that the developer has until it is renewed.
+    #[must_use]
+    pub fn with_developer_secret(self, secret: ClientSecret) -> Self {
+        Self {
+            developer_secret: Some(Arc::new(secret)),
+            ..self
+        }
     }
 
     /// Returns the tenant of all principals.
     pub fn tenant(&self) -> TenantId {
-        self.tenant
+        TENANT
     }
 
     /// Creates the identity `name` in the default resource group, or returns the existing one. The flag is true if the
@@ -89,7 +107,7 @@ impl Directory {
                     name: name.clone(),
                     client_id: ClientId::random(),
                     principal_id: PrincipalId::random(),
-                    tenant_id: self.tenant,
+                    tenant_id: TENANT,
                     resource: resource.clone(),
                     owner: None,
                 },
@@ -124,7 +142,7 @@ impl Directory {
             name: name.clone(),
             client_id: ClientId::random(),
             principal_id: PrincipalId::random(),
-            tenant_id: self.tenant,
+            tenant_id: TENANT,
             resource: resource.clone(),
             owner: Some(owner.to_owned()),
         };
@@ -277,10 +295,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tenant_keeps_its_id_across_starts() {
-        let store = Store::ephemeral();
-        let tenant = directory(&store).await.tenant();
-        assert_eq!(directory(&store).await.tenant(), tenant);
+    async fn tenant_has_the_documented_id() {
+        let tenant = directory(&Store::ephemeral()).await.tenant();
+        assert_eq!(tenant.to_string(), "5ea10c00-0000-4000-8000-000000000000");
     }
 
     #[tokio::test]

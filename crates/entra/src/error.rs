@@ -1,9 +1,9 @@
 use axum::http::StatusCode;
-use sealock_core::{ApplicationName, ClientId, IdentityName, TenantId};
+use sealock_core::{ApplicationName, ClientId, IdentityName, PrincipalId, TenantId};
 use sealock_http::{MethodNotAllowed, UnknownEndpoint};
 use sealock_store::Fault;
 
-use crate::{Role, RoleScope};
+use crate::{PrincipalType, Role, RoleScope};
 
 /// The reason why a token is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -153,6 +153,53 @@ pub enum Error {
     /// `invalid_request`: the form lacks a parameter.
     #[error("The request body must contain the following parameter: '{0}'.")]
     ParameterMissing(&'static str),
+    /// The description of a role assignment is too long.
+    #[error("the description of a role assignment has more than {limit} characters")]
+    DescriptionTooLong {
+        /// The limit of its length.
+        limit: usize,
+    },
+    /// A role assignment's principal does not exist, and the request does not say what it is.
+    ///
+    /// <https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails>
+    #[error(
+        "Principal {} does not exist in the directory {tenant}. Check that you have the correct principal ID. If you are creating this principal and then immediately assigning a role, this error might be related to a replication delay. In this case, set the role assignment principalType property to a value, such as ServicePrincipal, User, or Group. See https://aka.ms/docs-principaltype",
+        id.as_uuid().simple()
+    )]
+    PrincipalNotFound {
+        /// The id of the principal.
+        id: PrincipalId,
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// A role assignment's principal is of another kind than the request says.
+    ///
+    /// <https://github.com/Azure/azure-cli/issues/20325>
+    #[error(
+        "The PrincipalId '{}' has type '{actual}' , which is different from specified PrinciaplType '{given}'.",
+        id.as_uuid().simple()
+    )]
+    PrincipalTypeDiffers {
+        /// The id of the principal.
+        id: PrincipalId,
+        /// Its kind.
+        actual: PrincipalType,
+        /// The kind in the request.
+        given: PrincipalType,
+    },
+    /// The kind of a principal is unknown.
+    #[error(
+        "'{0}' is not a type of principals; expected User, Group, ServicePrincipal, ForeignGroup or Device"
+    )]
+    PrincipalTypeUnknown(String),
+    /// The principal has the role at this scope already, by an assignment of another name.
+    #[error("The role assignment already exists.")]
+    RoleAssignmentExists,
+    /// The name belongs to an assignment with another principal, role or scope.
+    ///
+    /// <https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---arm-template-role-assignment-returns-badrequest-status>
+    #[error("Tenant ID, application ID, principal ID, and scope are not allowed to be updated.")]
+    RoleAssignmentUnchangeable,
     /// No assignment of the role exists at exactly this scope.
     #[error("The {principal} has no role {role} assigned at {scope}.")]
     RoleAssignmentNotFound {
@@ -253,6 +300,12 @@ impl Error {
             Self::RoleAssignmentNotFound { .. } => {
                 (StatusCode::NOT_FOUND, "RoleAssignmentNotFound")
             }
+            Self::DescriptionTooLong { .. } => (bad_request, "DescriptionTooLong"),
+            Self::PrincipalNotFound { .. } => (bad_request, "PrincipalNotFound"),
+            Self::PrincipalTypeDiffers { .. } => (bad_request, "UnmatchedPrincipalType"),
+            Self::PrincipalTypeUnknown(_) => (bad_request, "InvalidPrincipalType"),
+            Self::RoleAssignmentExists => (StatusCode::CONFLICT, "RoleAssignmentExists"),
+            Self::RoleAssignmentUnchangeable => (bad_request, "RoleAssignmentUpdateNotPermitted"),
             Self::RoleUnknown(_) => (bad_request, "RoleUnknown"),
             Self::ScopeInvalid(_) => (bad_request, "ScopeInvalid"),
             Self::TagsInvalid(_) => (bad_request, "InvalidTags"),

@@ -1,7 +1,7 @@
 //! The identities and their permissions: the tenant, its managed identities and applications, their roles and tokens.
 //!
 //! A [`Directory`] holds the principals and their role assignments. A [`TokenIssuer`] issues tokens to principals and
-//! verifies them. The service that is called decides what a role permits. Every change of a principal or a role raises
+//! verifies them. A role's definition says what it permits. Every change of a principal or a role raises
 //! the store's epoch, so conclusions from them hold until the epoch rises. [`http`] serves the managed identity
 //! endpoint and the authority.
 
@@ -13,17 +13,24 @@ mod resource;
 mod roles;
 mod tokens;
 
-pub use directory::Directory;
+pub use directory::{Directory, TENANT};
 pub use error::{Error, InvalidToken, Result};
 pub use principals::{
     application::Application,
     client_secret::ClientSecret,
+    developer::{DEVELOPER_CLIENT, DEVELOPER_SECRET},
     managed_identity::ManagedIdentity,
-    principal::{Caller, Principal},
+    principal::{Caller, Principal, PrincipalType},
 };
 pub use resource::{
     Author, AuthorKind, LOCATION, RESOURCE_GROUP, SUBSCRIPTION, SystemData, Tags, TrackedResource,
     default_location, default_resource_group,
 };
-pub use roles::{assignment::RoleAssignment, role::Role, scope::RoleScope};
+pub use roles::{
+    assignment::{NewRoleAssignment, RoleAssignment},
+    definition::RoleDefinition,
+    permissions::Reach,
+    role::Role,
+    scope::RoleScope,
+};
 pub use tokens::issuer::{AccessToken, TokenIssuer};

@@ -59,6 +59,7 @@ fn client_secret_is_shown_once_and_stored_nowhere() {
 #[test]
 fn application_changes_are_reported_as_text_and_as_json() {
     let emulator = Emulator::start();
+    emulator.cli(&["app", "delete", "developer"]);
     assert_eq!(emulator.json(&["app", "list"]), json!({"applications": []}));
     let made = emulator.json(&["app", "create", "deploy"]);
     let mut known = made.clone();

@@ -19,6 +19,7 @@ fn file_of_another_user_is_refused_until_removed() {
     for name in [
         "planted",
         "control.token",
+        "developer.secret",
         "identity.header",
         "blobs/planted",
         "blobs/staging/planted",
@@ -81,6 +82,7 @@ fn symlink_in_the_data_directory_is_refused_and_not_followed() {
         "audit.jsonl",
         "audit.jsonl.00000000000000065536",
         "control.token",
+        "developer.secret",
         "identity.header",
         "format",
         "lock",

@@ -97,7 +97,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Config, startup::seed};
+    use crate::{Config, routing::friendly_door::FriendlyDoor, startup::seed};
 
     const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -110,6 +110,7 @@ mod tests {
             PublicName::parse("localhost", 5000).unwrap(),
             Ipv4Addr::LOCALHOST.into(),
             &config,
+            FriendlyDoor::Open { exposed: None }.developer_secret(),
         );
         let services = services.await.unwrap();
         seed::seed(&services, &config).await.unwrap();

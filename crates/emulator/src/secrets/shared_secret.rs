@@ -17,6 +17,9 @@ pub const CONTROL_TOKEN_FILE: &str = "SEALOCK_CONTROL_TOKEN_FILE";
 /// The environment variable that names a file for App Service's identity header outside the data directory.
 const IDENTITY_HEADER_FILE: &str = "SEALOCK_IDENTITY_HEADER_FILE";
 
+/// The environment variable that names a file for the developer's secret outside the data directory.
+const DEVELOPER_SECRET_FILE: &str = "SEALOCK_DEVELOPER_SECRET_FILE";
+
 /// The token of the control API.
 pub(crate) const CONTROL_TOKEN: SecretKind = SecretKind {
     name: "the control API's token",
@@ -31,6 +34,14 @@ pub(crate) const IDENTITY_HEADER: SecretKind = SecretKind {
     file: "identity.header",
     variable: IDENTITY_HEADER_FILE,
     fingerprints: Table::content("identity-header"),
+};
+
+/// The secret of the application `developer`.
+pub(crate) const DEVELOPER_SECRET: SecretKind = SecretKind {
+    name: "the developer's secret",
+    file: "developer.secret",
+    variable: DEVELOPER_SECRET_FILE,
+    fingerprints: Table::content("developer-secret"),
 };
 
 const KEY: [&str; 1] = ["fingerprint"];

@@ -71,11 +71,21 @@ impl Bound {
         config: &Config,
         store: Store,
         service_key: Arc<ServiceKey>,
+        friendly_door: &FriendlyDoor,
     ) -> Result<Services, Error> {
         let clock = timekeeping::restore(&store).await?;
         let names = self.names.clone();
         let address = self.address.ip();
-        let services = Services::open(store, service_key, clock, names, address, config).await?;
+        let services = Services::open(
+            store,
+            service_key,
+            clock,
+            names,
+            address,
+            config,
+            friendly_door.developer_secret(),
+        )
+        .await?;
         services.sweep().await?;
         Ok(services)
     }
@@ -127,11 +137,9 @@ impl Node {
     ) -> Result<Self, Error> {
         let bound = Bound::bind(config, None)?;
         let address = bound.address;
-        let services = bound.open(config, store, service_key).await?;
+        let door = FriendlyDoor::Open { exposed: None };
+        let services = bound.open(config, store, service_key, &door).await?;
         seed::seed(&services, config).await?;
-        let door = FriendlyDoor::Open {
-            control_token: None,
-        };
         Ok(Self {
             address,
             served: bound.serve(services.clone(), door, |_, _| None),

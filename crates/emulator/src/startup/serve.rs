@@ -155,7 +155,12 @@ async fn run(
     };
     let friendly_door = FriendlyDoor::load(&config.server, dir, &store).await?;
     let services = bound
-        .open(&config, store.clone(), Arc::new(service_key))
+        .open(
+            &config,
+            store.clone(),
+            Arc::new(service_key),
+            &friendly_door,
+        )
         .await?;
     tokio::select! {
         seeded = seed(&services, &config) => seeded?,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::client_secret::{ClientSecret, SecretHash};
 use crate::{Directory, Error, Result, directory::name_key};
 
-const APPLICATIONS: Table<ApplicationRecord> = Table::control("applications");
+pub(super) const APPLICATIONS: Table<ApplicationRecord> = Table::control("applications");
 
 /// The lifetime of a secret: a year, as with `az ad sp create-for-rbac` and `az ad app credential reset`.
 ///
@@ -34,10 +34,12 @@ pub struct Application {
 
 /// The stored record of an application.
 #[derive(Serialize, Deserialize)]
-struct ApplicationRecord {
+pub(super) struct ApplicationRecord {
     #[serde(flatten)]
-    application: Application,
-    secret: SecretHash,
+    pub(super) application: Application,
+    /// `None` for the developer until its secret is renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) secret: Option<SecretHash>,
 }
 
 impl Directory {
@@ -65,7 +67,7 @@ impl Directory {
                     created: self.clock.now(),
                     secret_expires: self.new_secret_expiry(),
                 },
-                secret: SecretHash::of(&secret),
+                secret: Some(SecretHash::of(&secret)),
             };
             let batch = Batch::new().expect_absent(&APPLICATIONS, &[&key]).put(
                 &APPLICATIONS,
@@ -112,7 +114,7 @@ impl Directory {
                     secret_expires: self.new_secret_expiry(),
                     ..existing.value.application.clone()
                 },
-                secret: SecretHash::of(&secret),
+                secret: Some(SecretHash::of(&secret)),
             };
             let batch = Batch::new().expect(&APPLICATIONS, &[&key], &existing).put(
                 &APPLICATIONS,
@@ -160,7 +162,11 @@ impl Directory {
                 None => unknown(),
             });
         };
-        if !record.secret.matches(secret) {
+        let is_correct = match &record.secret {
+            Some(hash) => hash.matches(secret),
+            None => self.is_developer_secret(secret),
+        };
+        if !is_correct {
             return Err(Error::ClientSecretInvalid(client));
         }
         if record.application.secret_expires <= self.clock.now() {

@@ -17,6 +17,11 @@ const AFTER: usize = 34;
 pub struct ClientSecret(Zeroizing<String>);
 
 impl ClientSecret {
+    /// Wraps the text of a secret.
+    pub fn new(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
     /// Generates a secret in Azure's form. It needs no quotes in a shell.
     pub(crate) fn random() -> Self {
         let mut random = Alphanumeric.sample_iter(rand::rng()).map(char::from);
@@ -30,6 +35,11 @@ impl ClientSecret {
     /// Returns the text of the secret. Only its creator sees it, once.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns true if `text` is the secret. Compares in constant time.
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        self.0.as_bytes().ct_eq(text.as_bytes()).into()
     }
 }
 

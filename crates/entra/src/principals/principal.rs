@@ -1,8 +1,9 @@
-use std::fmt;
+use std::{fmt, str::FromStr};
 
-use sealock_core::{ClientId, PrincipalId, TenantId};
+use sealock_core::{ClientId, PrincipalId, TenantId, excerpt};
+use serde::{Deserialize, Serialize};
 
-use crate::{Application, Directory, ManagedIdentity, Result};
+use crate::{Application, Directory, Error, ManagedIdentity, Result};
 
 /// The caller of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,60 @@ pub enum Principal {
     Application(Application),
 }
 
+/// The kind of a principal, as role assignments name it.
+///
+/// <https://learn.microsoft.com/rest/api/authorization/role-assignments/create#principaltype>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PrincipalType {
+    /// A device.
+    Device,
+    /// A group of another tenant.
+    ForeignGroup,
+    /// A group.
+    Group,
+    /// An application's or a managed identity's service principal.
+    ServicePrincipal,
+    /// A user.
+    User,
+}
+
+impl PrincipalType {
+    const ALL: [Self; 5] = [
+        Self::Device,
+        Self::ForeignGroup,
+        Self::Group,
+        Self::ServicePrincipal,
+        Self::User,
+    ];
+
+    /// Returns its name in Azure.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Device => "Device",
+            Self::ForeignGroup => "ForeignGroup",
+            Self::Group => "Group",
+            Self::ServicePrincipal => "ServicePrincipal",
+            Self::User => "User",
+        }
+    }
+}
+
+impl FromStr for PrincipalType {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|it| it.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| Error::PrincipalTypeUnknown(excerpt(text).to_owned()))
+    }
+}
+
+impl fmt::Display for PrincipalType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl Principal {
     /// Returns its client id. Claim `appid`.
     pub fn client_id(&self) -> ClientId {
@@ -39,6 +94,11 @@ impl Principal {
             Self::ManagedIdentity(identity) => identity.principal_id,
             Self::Application(application) => application.principal_id,
         }
+    }
+
+    /// Returns its kind.
+    pub fn principal_type(&self) -> PrincipalType {
+        PrincipalType::ServicePrincipal
     }
 
     /// Returns its tenant. Claim `tid`.

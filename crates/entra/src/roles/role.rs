@@ -3,9 +3,10 @@ use std::{fmt, str::FromStr};
 use sealock_core::excerpt;
 use serde::{Deserialize, Serialize};
 
+use super::{built_in::definition, definition::RoleDefinition};
 use crate::Error;
 
-/// A built-in role. Each service decides which operations a role permits.
+/// A built-in role. Its definition says which actions it permits, and each service which of its operations they are.
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,10 +14,24 @@ use crate::Error;
 pub enum Role {
     /// Delete images of a registry.
     AcrDelete,
+    /// Sign images in a registry.
+    AcrImageSigner,
     /// Pull images from a registry.
     AcrPull,
     /// Push images to a registry, and pull them.
     AcrPush,
+    /// Read quarantined images of a registry.
+    AcrQuarantineReader,
+    /// Read quarantined images of a registry, and change their state.
+    AcrQuarantineWriter,
+    /// List the repositories of a registry with permissions for each repository.
+    ContainerRegistryRepositoryCatalogLister,
+    /// Push, pull and delete in a registry with permissions for each repository.
+    ContainerRegistryRepositoryContributor,
+    /// Pull from a registry with permissions for each repository.
+    ContainerRegistryRepositoryReader,
+    /// Push and pull in a registry with permissions for each repository.
+    ContainerRegistryRepositoryWriter,
     /// Manage everything, but assign no roles.
     Contributor,
     /// Manage all content of a vault.
@@ -41,18 +56,33 @@ pub enum Role {
     KeyVaultSecretsOfficer,
     /// Read secrets.
     KeyVaultSecretsUser,
+    /// Manage user-assigned identities.
+    ManagedIdentityContributor,
+    /// Give user-assigned identities to resources.
+    ManagedIdentityOperator,
     /// Manage everything, and assign roles.
     Owner,
     /// Read everything.
     Reader,
+    /// Assign roles, and read everything.
+    RoleBasedAccessControlAdministrator,
+    /// Manage access, and read everything.
+    UserAccessAdministrator,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 28] = [
         Self::AcrDelete,
+        Self::AcrImageSigner,
         Self::AcrPull,
         Self::AcrPush,
+        Self::AcrQuarantineReader,
+        Self::AcrQuarantineWriter,
+        Self::ContainerRegistryRepositoryCatalogLister,
+        Self::ContainerRegistryRepositoryContributor,
+        Self::ContainerRegistryRepositoryReader,
+        Self::ContainerRegistryRepositoryWriter,
         Self::Contributor,
         Self::KeyVaultAdministrator,
         Self::KeyVaultContributor,
@@ -65,64 +95,46 @@ impl Role {
         Self::KeyVaultReader,
         Self::KeyVaultSecretsOfficer,
         Self::KeyVaultSecretsUser,
+        Self::ManagedIdentityContributor,
+        Self::ManagedIdentityOperator,
         Self::Owner,
         Self::Reader,
+        Self::RoleBasedAccessControlAdministrator,
+        Self::UserAccessAdministrator,
     ];
+
+    /// Returns its definition.
+    pub const fn definition(self) -> &'static RoleDefinition {
+        definition(self)
+    }
 
     /// Returns its name in Azure.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AcrDelete => "AcrDelete",
-            Self::AcrPull => "AcrPull",
-            Self::AcrPush => "AcrPush",
-            Self::Contributor => "Contributor",
-            Self::KeyVaultAdministrator => "Key Vault Administrator",
-            Self::KeyVaultContributor => "Key Vault Contributor",
-            Self::KeyVaultCryptoOfficer => "Key Vault Crypto Officer",
-            Self::KeyVaultCryptoServiceEncryptionUser => "Key Vault Crypto Service Encryption User",
-            Self::KeyVaultCryptoServiceReleaseUser => "Key Vault Crypto Service Release User",
-            Self::KeyVaultCryptoUser => "Key Vault Crypto User",
-            Self::KeyVaultDataAccessAdministrator => "Key Vault Data Access Administrator",
-            Self::KeyVaultPurgeOperator => "Key Vault Purge Operator",
-            Self::KeyVaultReader => "Key Vault Reader",
-            Self::KeyVaultSecretsOfficer => "Key Vault Secrets Officer",
-            Self::KeyVaultSecretsUser => "Key Vault Secrets User",
-            Self::Owner => "Owner",
-            Self::Reader => "Reader",
-        }
+        self.definition().name
+    }
+
+    /// Returns the id of its definition.
+    pub const fn definition_id(self) -> &'static str {
+        self.definition().id
+    }
+
+    /// Returns true if it permits an action of the control plane.
+    pub fn permits(self, action: &str) -> bool {
+        self.definition().permits(action)
+    }
+
+    /// Returns true if it permits to assign `other`.
+    ///
+    /// <https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-overview>
+    pub fn may_assign(self, other: Self) -> bool {
+        let assignable = self.definition().assignable;
+        self.permits("Microsoft.Authorization/roleAssignments/write")
+            && assignable.is_none_or(|roles| roles.contains(&other))
     }
 
     /// Returns true if it permits operations on vaults only.
     pub fn is_for_vaults(self) -> bool {
         self.as_str().starts_with("Key Vault ")
-    }
-
-    /// Returns the id of its role definition, which is the same in every tenant.
-    ///
-    /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers>,
-    /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/privileged>,
-    /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security>,
-    /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/general>
-    pub const fn definition_id(self) -> &'static str {
-        match self {
-            Self::AcrDelete => "c2f4ef07-c644-48eb-af81-4b1b4947fb11",
-            Self::AcrPull => "7f951dda-4ed3-4680-a7ca-43fe172d538d",
-            Self::AcrPush => "8311e382-0749-4cb8-b61a-304f252e45ec",
-            Self::Contributor => "b24988ac-6180-42a0-ab88-20f7382dd24c",
-            Self::KeyVaultAdministrator => "00482a5a-887f-4fb3-b363-3b7fe8e74483",
-            Self::KeyVaultContributor => "f25e0fa2-a7c8-4377-a976-54943a77a395",
-            Self::KeyVaultCryptoOfficer => "14b46e9e-c2b7-41b4-b07b-48a6ebf60603",
-            Self::KeyVaultCryptoServiceEncryptionUser => "e147488a-f6f5-4113-8e2d-b22465e65bf6",
-            Self::KeyVaultCryptoServiceReleaseUser => "08bbd89e-9f13-488c-ac41-acfcb10c90ab",
-            Self::KeyVaultCryptoUser => "12338af0-0e69-4776-bea7-57ae8d297424",
-            Self::KeyVaultDataAccessAdministrator => "8b54135c-b56d-4d72-a534-26097cfdc8d8",
-            Self::KeyVaultPurgeOperator => "a68e7c17-0ab2-4c09-9a58-125dae29748c",
-            Self::KeyVaultReader => "21090545-7ca7-4776-b22c-e363652d74d2",
-            Self::KeyVaultSecretsOfficer => "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
-            Self::KeyVaultSecretsUser => "4633458b-17de-408a-b874-0445c86b69e6",
-            Self::Owner => "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
-            Self::Reader => "acdd72a7-3385-48ef-bd42-f606fba81ae7",
-        }
     }
 }
 

@@ -16,6 +16,11 @@ const LENGTH_LIMIT: usize = 512;
 pub struct RoleScope(String);
 
 impl RoleScope {
+    /// Returns the scope of the subscription.
+    pub fn subscription() -> Self {
+        Self(format!("/subscriptions/{SUBSCRIPTION}"))
+    }
+
     /// Returns the id as the caller wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -37,9 +42,8 @@ impl FromStr for RoleScope {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let scope = Self(text.trim_end_matches('/').to_owned());
-        let subscription = Self(format!("/subscriptions/{SUBSCRIPTION}"));
         let is_valid = text.len() <= LENGTH_LIMIT
-            && subscription.covers(&scope.0)
+            && Self::subscription().covers(&scope.0)
             && scope.0.bytes().all(|byte| byte.is_ascii_graphic())
             && !scope.0.contains("//");
         if is_valid {

@@ -19,8 +19,9 @@ const STICKY: u32 = 0o1000;
 
 /// The files at the top of a data directory, in addition to the journal's. Other files there keep their modes: the directory may be a project or a
 /// home directory.
-pub(super) const FILES: [&str; 5] = [
+pub(super) const FILES: [&str; 6] = [
     "control.token",
+    "developer.secret",
     "format",
     "identity.header",
     "lock",

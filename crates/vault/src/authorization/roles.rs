@@ -34,66 +34,11 @@ impl KeyPermission {
     }
 }
 
-/// Returns the actions on a vault's keys that a role permits. Roles for vaults themselves or for secrets permit none.
-///
-/// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security>
-fn data_actions(role: Role) -> &'static [&'static str] {
-    match role {
-        Role::KeyVaultAdministrator => &["Microsoft.KeyVault/vaults/*"],
-        Role::KeyVaultCryptoOfficer => &[
-            "Microsoft.KeyVault/vaults/keys/*",
-            "Microsoft.KeyVault/vaults/keyrotationpolicies/*",
-        ],
-        Role::KeyVaultCryptoUser => &[
-            "Microsoft.KeyVault/vaults/keys/read",
-            "Microsoft.KeyVault/vaults/keys/update/action",
-            "Microsoft.KeyVault/vaults/keys/backup/action",
-            "Microsoft.KeyVault/vaults/keys/encrypt/action",
-            "Microsoft.KeyVault/vaults/keys/decrypt/action",
-            "Microsoft.KeyVault/vaults/keys/wrap/action",
-            "Microsoft.KeyVault/vaults/keys/unwrap/action",
-            "Microsoft.KeyVault/vaults/keys/sign/action",
-            "Microsoft.KeyVault/vaults/keys/verify/action",
-        ],
-        Role::KeyVaultCryptoServiceEncryptionUser => &[
-            "Microsoft.KeyVault/vaults/keys/read",
-            "Microsoft.KeyVault/vaults/keys/wrap/action",
-            "Microsoft.KeyVault/vaults/keys/unwrap/action",
-        ],
-        Role::KeyVaultCryptoServiceReleaseUser => {
-            &["Microsoft.KeyVault/vaults/keys/release/action"]
-        }
-        Role::KeyVaultReader => &["Microsoft.KeyVault/vaults/*/read"],
-        Role::AcrDelete
-        | Role::AcrPull
-        | Role::AcrPush
-        | Role::Contributor
-        | Role::KeyVaultContributor
-        | Role::KeyVaultDataAccessAdministrator
-        | Role::KeyVaultPurgeOperator
-        | Role::KeyVaultSecretsOfficer
-        | Role::KeyVaultSecretsUser
-        | Role::Owner
-        | Role::Reader => &[],
-    }
-}
-
 /// Returns true if one of the roles permits the action.
 pub(super) fn roles_permit(roles: &BTreeSet<Role>, action: &str) -> bool {
     roles
         .iter()
-        .flat_map(|role| data_actions(*role))
-        .any(|pattern| matches(pattern, action))
-}
-
-/// Returns true if `action` matches `pattern`, in which a `*` stands for any text.
-fn matches(pattern: &str, action: &str) -> bool {
-    match pattern.split_once('*') {
-        Some((start, end)) => action
-            .strip_prefix(start)
-            .is_some_and(|rest| rest.ends_with(end)),
-        None => pattern == action,
-    }
+        .any(|role| role.definition().permits_data(action))
 }
 
 #[cfg(test)]

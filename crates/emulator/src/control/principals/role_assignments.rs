@@ -19,6 +19,14 @@ pub(in crate::control) async fn list(
     for assignment in call.services.directory.role_assignments().await? {
         role_assignments.push(view(&call.services, assignment).await?);
     }
+    // Their order in the store is that of random ids.
+    role_assignments.sort_by_cached_key(|it: &api::RoleAssignment| {
+        (
+            it.principal.to_string(),
+            it.role.clone(),
+            it.scope.to_ascii_lowercase(),
+        )
+    });
     Ok(api::RoleAssignments { role_assignments })
 }
 
