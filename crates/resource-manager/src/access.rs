@@ -1,4 +1,4 @@
-use sealock_entra::{Principal, Role};
+use sealock_entra::Principal;
 
 use crate::{Error, ResourceManager, Result};
 
@@ -30,44 +30,9 @@ impl ResourceManager {
         action: &str,
         scope: &str,
     ) -> Result<bool> {
-        let roles = self
+        let permitted = self
             .directory
-            .roles(principal.principal_id(), scope)
-            .await?;
-        Ok(roles.into_iter().any(|role| permits(role, action)))
-    }
-}
-
-/// Returns true if a role permits an action of the control plane.
-///
-/// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/general>
-fn permits(role: Role, action: &str) -> bool {
-    let action = action.to_ascii_lowercase();
-    let is_authorization = action.starts_with("microsoft.authorization/");
-    match role {
-        Role::Owner => true,
-        Role::Contributor => !is_authorization || action.ends_with("/read"),
-        Role::Reader => action.ends_with("/read"),
-        Role::KeyVaultContributor => action.starts_with("microsoft.keyvault/"),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reader_reads_and_contributor_assigns_no_roles() {
-        let (read, write) = ("Microsoft.X/y/read", "Microsoft.X/y/write");
-        let assign = "Microsoft.Authorization/roleAssignments/write";
-        for (role, permitted) in [
-            (Role::Owner, [true, true, true]),
-            (Role::Contributor, [true, true, false]),
-            (Role::Reader, [true, false, false]),
-            (Role::AcrPull, [false, false, false]),
-        ] {
-            assert_eq!([read, write, assign].map(|it| permits(role, it)), permitted);
-        }
+            .is_permitted(principal.principal_id(), action, scope);
+        Ok(permitted.await?)
     }
 }
