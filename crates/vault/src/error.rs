@@ -2,12 +2,12 @@ mod text;
 
 use std::net::IpAddr;
 
-use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
+use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, Location, VaultName};
 use sealock_entra::Principal;
 use sealock_http::UnknownEndpoint;
 use sealock_store::Fault;
 
-use crate::{KeyOperation, KeyPermission, State, UnreachableReason, operation::LOCATION};
+use crate::{KeyOperation, KeyPermission, State, UnreachableReason};
 
 /// A refusal or fault of the vault. The texts are Azure's where those are public.
 ///
@@ -163,17 +163,19 @@ pub enum Error {
     },
     /// Purge protection forbids purging the key before its retention has passed.
     #[error(
-        "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.\r\nVault: {vault};location={LOCATION}"
+        "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.\r\nVault: {vault};location={location}"
     )]
     PurgeProtected {
         /// The vault.
         vault: VaultName,
+        /// The vault's location.
+        location: Location,
         /// The deleted key.
         key: KeyName,
     },
     /// No access policy gives the caller this permission.
     #[error(
-        "The user, group or application '{}' does not have keys {permission} permission on key vault '{vault};location={LOCATION}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
+        "The user, group or application '{}' does not have keys {permission} permission on key vault '{vault};location={location}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
         text::caller(.principal)
     )]
     ForbiddenByPolicy {
@@ -183,10 +185,12 @@ pub enum Error {
         permission: KeyPermission,
         /// The vault.
         vault: VaultName,
+        /// The vault's location.
+        location: Location,
     },
     /// None of the caller's roles permits the action.
     #[error(
-        "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{action}'\r\nResource: '{}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {vault};location={LOCATION}\r\n",
+        "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{action}'\r\nResource: '{}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {vault};location={location}\r\n",
         text::caller(.principal),
         .resource.to_lowercase()
     )]
@@ -199,9 +203,11 @@ pub enum Error {
         resource: String,
         /// The vault.
         vault: VaultName,
+        /// The vault's location.
+        location: Location,
     },
     /// The vault's firewall refuses the client's address.
-    #[error("{}", text::unreachable(*.why, *.address, .principal, .vault))]
+    #[error("{}", text::unreachable(*.why, *.address, .principal, .vault, .location))]
     Unreachable {
         /// The reason.
         why: UnreachableReason,
@@ -211,6 +217,8 @@ pub enum Error {
         principal: Box<Principal>,
         /// The vault.
         vault: VaultName,
+        /// The vault's location.
+        location: Location,
     },
     /// The vault serves from its paired region, where it is read-only.
     #[error(

@@ -26,17 +26,14 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use sealock_core::{KeyIdentifier, KeyName, KeyVersion, PublicName, VaultName, excerpt};
-use sealock_entra::TokenIssuer;
+use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Location, PublicName, VaultName, excerpt};
+use sealock_entra::{TokenIssuer, default_location};
 use sealock_http::{Connection, Query};
 use uuid::Uuid;
 
 use self::{authentication::Authentication, endpoint::Endpoint};
 pub use self::{endpoint::is_vault_path, rotation_policy::RotationPolicyBody};
-use crate::{
-    Client, Error, KeyVault, Origin, Permit, Requester, Result,
-    operation::{LOCATION, Operation},
-};
+use crate::{Client, Error, KeyVault, Origin, Permit, Requester, Result, operation::Operation};
 
 /// The version that Azure's vaults report in their answers.
 const SERVICE_VERSION: &str = "1.9.1054.1";
@@ -71,12 +68,17 @@ pub async fn answer(
     host: VaultHost,
     request: Request,
 ) -> Response {
-    let headers = AnswerHeaders::of(&connection, request.headers());
-    let answer = match route(vaults, tokens, names, connection, host, &headers, request).await {
-        Ok(response) => response,
-        Err(error) => error::render(&error),
+    let vault = vaults.service.active_vault(&host.vault).await;
+    let location = match &vault {
+        Ok(vault) => vault.resource.location.clone(),
+        Err(_) => default_location(),
     };
-    headers.add_to(answer)
+    let headers = AnswerHeaders::of(&connection, request.headers(), location);
+    let answer = match vault {
+        Ok(_) => route(vaults, tokens, names, connection, host, &headers, request).await,
+        Err(error) => Err(error),
+    };
+    headers.add_to(answer.unwrap_or_else(|error| error::render(&error)))
 }
 
 async fn route(
@@ -90,7 +92,6 @@ async fn route(
 ) -> Answer {
     let (parts, body) = request.into_parts();
     let query = Query::from_uri(&parts.uri);
-    vaults.service.active_vault(&host.vault).await?;
     let client = Client {
         origin: Origin::Address(connection.client_address()),
         user_agent: header_excerpt(&parts.headers, &header::USER_AGENT),
@@ -207,14 +208,16 @@ fn header_excerpt(headers: &HeaderMap, name: &HeaderName) -> String {
 /// Azure also sends `Strict-Transport-Security`. The emulator omits it, because a browser would then demand TLS on all
 /// other ports of the same host, too.
 struct AnswerHeaders {
+    location: Location,
     address: IpAddr,
     request_id: Uuid,
     client_request_id: Option<HeaderValue>,
 }
 
 impl AnswerHeaders {
-    fn of(connection: &Connection, headers: &HeaderMap) -> Self {
+    fn of(connection: &Connection, headers: &HeaderMap, location: Location) -> Self {
         Self {
+            location,
             address: connection.client_address(),
             request_id: Uuid::new_v4(),
             client_request_id: sealock_http::client_request_id(headers),
@@ -229,7 +232,6 @@ impl AnswerHeaders {
             (header::PRAGMA, "no-cache"),
             (header::EXPIRES, "-1"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (HeaderName::from_static("x-ms-keyvault-region"), LOCATION),
             (
                 HeaderName::from_static("x-ms-keyvault-service-version"),
                 SERVICE_VERSION,
@@ -248,6 +250,7 @@ impl AnswerHeaders {
         let address = self.address;
         let network = format!("conn_type={kind};addr={address};act_addr_fam={family};");
         for (name, value) in [
+            ("x-ms-keyvault-region", self.location.to_string()),
             ("x-ms-keyvault-network-info", network),
             ("x-ms-request-id", self.request_id.to_string()),
         ] {

@@ -81,6 +81,14 @@ impl KeyVault {
         self.service.active_vault(vault).await.map(drop)
     }
 
+    /// Returns the vault's ARM id. A vault that does not exist has one in the default resource group.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn resource_id(&self, vault: &VaultName) -> Result<String> {
+        self.service.resource_id(vault).await
+    }
+
     /// Returns true if roles grant permissions to the vault's keys, false if access policies do.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ pub use keys::{
 pub use lifecycle::{
     Due, PendingPurge, Purge, Swept, unmentioned_private_keys, verify_private_keys,
 };
-pub use operation::{Permit, resource_id};
+pub use operation::Permit;
 pub use service::Settings;
 pub use vaults::{VaultChange, VaultSettings, VaultSku};
 pub use views::{AccessPolicy, Key, KeyAttributes, KeyBundle, KeyItem, Recovery, State, Vault};

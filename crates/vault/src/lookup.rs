@@ -4,10 +4,12 @@ use std::ops::Bound;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
+use sealock_entra::TrackedResource;
 use sealock_store::{Entry, Record};
 
 use crate::{
     AccessPolicy, Error, IpRule, Result, State,
+    operation::resource_id,
     records::{
         IP_RULES, KEYS, KeyRecord, POLICIES, TAGS, VAULTS, VERSIONS, VaultRecord, VersionRecord,
     },
@@ -32,6 +34,20 @@ impl Service {
     ) -> Result<Option<Record<VaultRecord>>> {
         let record = self.store.get(&VAULTS, &[vault.as_str()]).await?;
         Ok(record.filter(|record| !self.retention_has_passed(record.deletion)))
+    }
+
+    /// Returns the vault's ARM id. A vault that does not exist has one in the default resource group.
+    pub(crate) async fn resource_id(&self, vault: &VaultName) -> Result<String> {
+        let resource = match self.find_vault(vault).await? {
+            Some(record) => record.value.resource,
+            None => self.default_place(),
+        };
+        Ok(resource_id(vault, &resource))
+    }
+
+    /// Returns the place of a vault that does not exist.
+    pub(crate) fn default_place(&self) -> TrackedResource {
+        TrackedResource::of_operator(self.clock.now())
     }
 
     /// Returns the vault, unless it is deleted.

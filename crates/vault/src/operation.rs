@@ -18,12 +18,11 @@ use sealock_store::Record;
 use self::row::Url;
 pub(crate) use self::{
     judgement::{CreatableKey, KeyInVault, VersionInVault},
-    row::{AUTHENTICATION, Access, Row, arm_id},
-    target::{LOCATION, resource_id_of_key},
+    row::{AUTHENTICATION, Access, Row, arm_id, resource_id},
 };
 pub use self::{
     permit::Permit,
-    target::{AllVaults, Target, resource_id},
+    target::{AllVaults, Target},
 };
 use crate::{
     KeyOperation, KeyPermission, Requester, Result, records::VaultRecord, service::Service,
@@ -77,7 +76,7 @@ macro_rules! operations {
     (@access permission $permission:expr) => { Access::Permission($permission) };
     (@access network) => { Access::Network };
     (@grant operator ($service:expr, $requester:expr, $target:expr) $action:expr) => {
-        judgement::check_operator($requester, $action, $target)?
+        judgement::check_operator($service, $requester, $action, $target).await?
     };
     (@grant permission ($service:expr, $requester:expr, $target:expr) $permission:expr) => {
         judgement::permitted_vault($service, $requester, $target, $permission).await?

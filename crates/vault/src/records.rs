@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use sealock_core::{KeyName, KeyVersion, ObjectId};
+use sealock_entra::TrackedResource;
 use sealock_store::{Batch, Table, objects::ObjectSet};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,8 @@ pub(crate) const IP_RULES: Table<IpRule> = Table::control("ip-rules");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VaultRecord {
+    /// Its resource group, location, tags and history.
+    pub(crate) resource: TrackedResource,
     pub(crate) sku: VaultSku,
     pub(crate) purge_protection: bool,
     pub(crate) soft_delete_retention_days: u16,
@@ -42,7 +45,6 @@ pub struct VaultRecord {
     pub(crate) network: NetworkRules,
     /// True if it serves from its paired region, where it is read-only.
     pub(crate) failed_over: bool,
-    pub(crate) created: Timestamp,
     pub(crate) deletion: Option<Deletion>,
     pub(crate) revision: ObjectId,
 }

@@ -165,13 +165,13 @@ impl Permit<CreateVault> {
             service.remove_expired_vault(vault).await?;
             let plan = |()| async {
                 let record = VaultRecord {
+                    resource: service.default_place(),
                     sku: settings.sku,
                     purge_protection: settings.purge_protection,
                     soft_delete_retention_days: settings.retention_is_7_to_90_days()?,
                     rbac: settings.rbac,
                     network: NetworkRules::default(),
                     failed_over: false,
-                    created: service.clock.now(),
                     deletion: None,
                     revision: ObjectId::random(),
                 };
@@ -264,7 +264,7 @@ impl Permit<DeleteVault> {
             // As in Azure, a recovery does not restore the role assignments.
             let batch = service
                 .directory
-                .delete_roles_within(&resource_id(vault), batch)
+                .delete_roles_within(&resource_id(vault, &record.resource), batch)
                 .await?;
             Ok((batch, view))
         })
@@ -340,7 +340,8 @@ impl Service {
         vault: &VaultName,
         record: &Record<VaultRecord>,
     ) -> Result<Batch> {
-        let (vault, id) = (vault.as_str(), resource_id(vault));
+        let id = resource_id(vault, &record.resource);
+        let vault = vault.as_str();
         let mut batch = Batch::new()
             .expect(&VAULTS, &[vault], record)
             .delete(&VAULTS, &[vault]);
@@ -391,7 +392,8 @@ impl Service {
     ) -> Vault {
         Vault {
             name: vault.clone(),
-            id: resource_id(vault),
+            id: resource_id(vault, &record.resource),
+            resource: record.resource.clone(),
             vault_uri: self.names.vault_uri(vault),
             state: match record.deletion {
                 None => State::Active,
@@ -404,7 +406,6 @@ impl Service {
             network: record.network,
             ip_rules,
             failed_over: record.failed_over,
-            created: record.created,
             deleted: record.deletion.map(|deletion| deletion.deleted),
             scheduled_purge: record.deletion.map(|deletion| deletion.scheduled_purge),
         }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sealock_core::{KeyName, KeyVersion, Kid, PrincipalId, VaultName};
+use sealock_entra::TrackedResource;
 
 use crate::{
     IpRule, KeyOperation, KeyPermission, KeyType, NetworkRules, PublicKey, ReleasePolicy, VaultSku,
@@ -27,6 +28,8 @@ pub struct Vault {
     pub name: VaultName,
     /// Its ARM id.
     pub id: String,
+    /// Its resource group, location, tags and history.
+    pub resource: TrackedResource,
     /// `https://NAME.vault.HOST:PORT/`
     pub vault_uri: String,
     /// Active or deleted.
@@ -45,8 +48,6 @@ pub struct Vault {
     pub ip_rules: Vec<IpRule>,
     /// True if it serves from its paired region, where it is read-only.
     pub failed_over: bool,
-    /// The time of its creation.
-    pub created: Timestamp,
     /// The time of its deletion.
     pub deleted: Option<Timestamp>,
     /// The time of its purge.

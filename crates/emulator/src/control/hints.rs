@@ -66,7 +66,7 @@ pub(crate) fn for_vault_error(error: &sealock_vault::Error) -> Vec<Hint> {
         | Error::StillBeingDeleted
         | Error::StillBeingRecovered => Hint::AwaitDelay,
         Error::RestoreConflict { key, state, .. } => return resolve_restore_conflict(key, *state),
-        Error::PurgeProtected { vault, key } => {
+        Error::PurgeProtected { vault, key, .. } => {
             return vec![Hint::AwaitRetention, recover_key(vault, key)];
         }
         Error::FailedOver { vault } => Hint::FailBack {

@@ -119,7 +119,7 @@ fn view(vault: Vault) -> api::Vault {
         },
         ip_rules: vault.ip_rules.iter().map(ToString::to_string).collect(),
         failed_over: vault.failed_over,
-        created: vault.created.into(),
+        created: vault.resource.system_data.created_at.into(),
         deleted: vault.deleted.map(Into::into),
         scheduled_purge: vault.scheduled_purge.map(Into::into),
     }

@@ -14,8 +14,11 @@ impl Service {
             Some(vault) => self.find_vault(vault).await?,
             None => None,
         };
-        let rbac = vault.is_some_and(|vault| vault.rbac);
-        Ok(request.audit_event(outcome, rbac, &self.names, &self.clock))
+        let (rbac, place) = match vault {
+            Some(vault) => (vault.rbac, vault.value.resource),
+            None => (false, self.default_place()),
+        };
+        Ok(request.audit_event(outcome, rbac, &place, &self.names, &self.clock))
     }
 
     /// Records the outcome of a request, unless the commit of its change has done so.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sealock_core::{Clock, KeyIdentifier, PublicName, VaultName};
-use sealock_entra::Caller;
+use sealock_entra::{Caller, TrackedResource};
 
 use super::{
     access_checks::AccessChecks,
@@ -111,11 +111,12 @@ impl Request {
         self.is_authenticated.then_some(&self.requester.caller)
     }
 
-    /// Makes the audit event. `rbac` is true if roles grant permissions to the vault's keys.
+    /// Makes the audit event. `rbac` is true if roles grant permissions to the vault's keys, and `place` is the vault's.
     pub(super) fn audit_event(
         &self,
         outcome: Result<Option<AuditedVersion>, &Error>,
         rbac: bool,
+        place: &TrackedResource,
         names: &PublicName,
         clock: &Clock,
     ) -> AuditEvent {
@@ -128,7 +129,7 @@ impl Request {
             Err(error) => (error.status(), error.to_string(), None),
         };
         let (vault, key) = (self.vault.as_ref(), self.key.as_ref());
-        let uri = self.row.request_uri(names, vault, key);
+        let uri = self.row.request_uri(names, vault, key, place);
         AuditEvent {
             time: clock.now(),
             category: "AuditEvent".to_owned(),
@@ -144,7 +145,7 @@ impl Request {
             properties: AuditProperties {
                 id: match &version {
                     Some(version) => names.key_uri(&version.kid.identifier()),
-                    None => self.row.id(names, vault, key),
+                    None => self.row.id(names, vault, key, place),
                 },
                 client_info: self.requester.client.user_agent.clone(),
                 http_status_code: status,
@@ -159,7 +160,7 @@ impl Request {
                     size: version.key_size,
                 }),
             },
-            resource_id: arm_id(vault).to_uppercase(),
+            resource_id: arm_id(vault, place).to_uppercase(),
         }
     }
 

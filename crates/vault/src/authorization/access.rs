@@ -4,27 +4,30 @@ use sealock_store::Record;
 
 use super::{network::may_reach, policies::policies_permit, roles::roles_permit};
 use crate::{
-    Error, KeyPermission, Requester, Result,
-    operation::{resource_id, resource_id_of_key},
-    records::VaultRecord,
+    Error, KeyPermission, Requester, Result, operation::resource_id, records::VaultRecord,
     service::Service,
 };
 
 impl Service {
     /// Checks that the requester is the operator. No principal has a role to manage vaults and their access policies.
-    pub(crate) fn check_operator(
+    pub(crate) async fn check_operator(
+        &self,
         requester: &Requester,
         action: &'static str,
         vault: Option<&VaultName>,
     ) -> Result<()> {
-        match &requester.caller {
-            Caller::Operator => Ok(()),
-            Caller::Principal(principal) => Err(Error::AuthorizationFailed {
-                principal: Box::new(principal.clone()),
-                action,
-                scope: vault.map_or_else(|| format!("/subscriptions/{SUBSCRIPTION}"), resource_id),
-            }),
-        }
+        let Caller::Principal(principal) = &requester.caller else {
+            return Ok(());
+        };
+        let scope = match vault {
+            Some(vault) => self.resource_id(vault).await?,
+            None => format!("/subscriptions/{SUBSCRIPTION}"),
+        };
+        Err(Error::AuthorizationFailed {
+            principal: Box::new(principal.clone()),
+            action,
+            scope,
+        })
     }
 
     /// Returns the vault, if it is active, its firewall lets the requester in, and an access policy or a role over the
@@ -65,6 +68,7 @@ impl Service {
                 address: requester.client.origin.address(),
                 principal: Box::new(principal.clone()),
                 vault: vault.clone(),
+                location: record.resource.location.clone(),
             }
         })?;
         Ok(record)
@@ -82,9 +86,10 @@ impl Service {
             return Ok(());
         };
         if record.rbac {
+            let resource = resource_id(vault, &record.resource);
             let resource = match key {
-                Some(key) => resource_id_of_key(vault, key),
-                None => resource_id(vault),
+                Some(key) => format!("{resource}/keys/{key}"),
+                None => resource,
             };
             let roles = self
                 .directory
@@ -99,6 +104,7 @@ impl Service {
                 action,
                 resource,
                 vault: vault.clone(),
+                location: record.resource.location.clone(),
             });
         }
         let policies = self.policies_of(vault).await?;
@@ -109,6 +115,7 @@ impl Service {
             principal: Box::new(principal.clone()),
             permission,
             vault: vault.clone(),
+            location: record.resource.location.clone(),
         })
     }
 }

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use sealock_core::{KeyName, KeyVersion, VaultName};
+use sealock_core::{KeyName, KeyVersion, Location, VaultName};
 use sealock_entra::Principal;
 
-use crate::{UnreachableReason, operation::LOCATION};
+use crate::UnreachableReason;
 
 pub(super) fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> String {
     let id = match version {
@@ -37,6 +37,7 @@ pub(super) fn unreachable(
     address: IpAddr,
     principal: &Principal,
     vault: &VaultName,
+    location: &Location,
 ) -> String {
     let mut caller = caller(principal);
     if let Some(resource_id) = principal.resource_id() {
@@ -56,5 +57,5 @@ pub(super) fn unreachable(
             format!("Client address: {address}\r\n"),
         ),
     };
-    format!("{why}\r\n{address}Caller: {caller}\r\nVault: {vault};location={LOCATION}")
+    format!("{why}\r\n{address}Caller: {caller}\r\nVault: {vault};location={location}")
 }

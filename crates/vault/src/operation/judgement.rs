@@ -36,12 +36,15 @@ pub struct VersionInVault {
     pub(crate) version: StoredVersion,
 }
 
-pub(super) fn check_operator(
+pub(super) async fn check_operator(
+    service: &Service,
     requester: &Requester,
     action: &'static str,
     target: &impl Target,
 ) -> Result<()> {
-    Service::check_operator(requester, action, target.vault())
+    service
+        .check_operator(requester, action, target.vault())
+        .await
 }
 
 pub(super) async fn permitted_vault(
@@ -198,6 +201,7 @@ pub(super) async fn purgeable_key(
     if found.vault.purge_protection {
         return Err(Error::PurgeProtected {
             vault: target.vault.clone(),
+            location: found.vault.value.resource.location,
             key: target.key.clone(),
         });
     }

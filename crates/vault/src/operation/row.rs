@@ -1,7 +1,6 @@
 use sealock_core::{KeyIdentifier, PublicName, VaultName};
-use sealock_entra::SUBSCRIPTION;
+use sealock_entra::{SUBSCRIPTION, TrackedResource};
 
-use super::target::{LOCATION, resource_id};
 use crate::{KeyPermission, throttling::RequestType};
 
 const KEYS_API_VERSION: &str = "7.4";
@@ -111,13 +110,14 @@ impl Row {
         names: &PublicName,
         vault: Option<&VaultName>,
         key: Option<&KeyIdentifier>,
+        place: &TrackedResource,
     ) -> String {
         match (self.url, vault, key) {
             (_, _, Some(key)) => names.key_uri(key),
             (Url::Keys(_) | Url::DeletedKeys, Some(vault), None) => {
                 format!("{}keys", names.vault_uri(vault))
             }
-            _ => arm_id(vault),
+            _ => arm_id(vault, place),
         }
     }
 
@@ -127,14 +127,17 @@ impl Row {
         names: &PublicName,
         vault: Option<&VaultName>,
         key: Option<&KeyIdentifier>,
+        place: &TrackedResource,
     ) -> String {
         let on_host = |path: &str| vault.map(|it| format!("{}{path}", names.vault_uri(it)));
         let uri = match self.url {
-            Url::Arm(rest) => Some(format!("https://management.{names}{}{rest}", arm_id(vault))),
+            Url::Arm(rest) => {
+                let id = arm_id(vault, place);
+                Some(format!("https://management.{names}{id}{rest}"))
+            }
             Url::DeletedVault(rest) => vault.map(|vault| {
-                format!(
-                    "https://management.{names}/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{LOCATION}/deletedVaults/{vault}{rest}"
-                )
+                let id = deleted_id(vault, place);
+                format!("https://management.{names}{id}{rest}")
             }),
             Url::Vault(path) => on_host(path),
             Url::Keys(rest) => on_host(&format!("keys{rest}")),
@@ -148,10 +151,23 @@ impl Row {
     }
 }
 
-/// Returns the ARM id of a vault, or of the collection of all vaults.
-pub(crate) fn arm_id(vault: Option<&VaultName>) -> String {
+/// Returns the ARM id of a vault in this place, or of the collection of all vaults.
+pub(crate) fn arm_id(vault: Option<&VaultName>, place: &TrackedResource) -> String {
     match vault {
-        Some(vault) => resource_id(vault),
+        Some(vault) => resource_id(vault, place),
         None => format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/vaults"),
     }
+}
+
+/// Returns the ARM id of a vault in this place.
+pub(crate) fn resource_id(vault: &VaultName, place: &TrackedResource) -> String {
+    place.id("Microsoft.KeyVault/vaults", vault.as_str())
+}
+
+/// Returns the ARM id of a deleted vault, which has a location but no resource group.
+pub(crate) fn deleted_id(vault: &VaultName, place: &TrackedResource) -> String {
+    let location = &place.location;
+    format!(
+        "/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{location}/deletedVaults/{vault}"
+    )
 }

@@ -1,8 +1,4 @@
-use sealock_core::{KeyIdentifier, KeyName, Kid, VaultName};
-use sealock_entra::{RESOURCE_GROUP, SUBSCRIPTION};
-
-/// The region of every vault.
-pub(crate) const LOCATION: &str = "eastus";
+use sealock_core::{KeyIdentifier, Kid, VaultName};
 
 /// A resource that an operation acts on.
 pub trait Target: Clone + Send + Sync + 'static {
@@ -67,16 +63,4 @@ impl Target for Kid {
     fn key(&self) -> Option<KeyIdentifier> {
         Some(self.identifier())
     }
-}
-
-/// Returns a vault's ARM id.
-pub fn resource_id(vault: &VaultName) -> String {
-    format!(
-        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{vault}"
-    )
-}
-
-/// Returns the ARM id of a key, to which roles can be assigned.
-pub(crate) fn resource_id_of_key(vault: &VaultName, key: &KeyName) -> String {
-    format!("{}/keys/{key}", resource_id(vault))
 }
