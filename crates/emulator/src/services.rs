@@ -121,7 +121,7 @@ impl Services {
     pub(crate) async fn authorize<O: Operation>(
         &self,
         operation: O,
-        target: O::Target,
+        target: impl Into<O::Target>,
     ) -> sealock_vault::Result<Permit<O>> {
         let operator = Requester::operator();
         self.vault.authorize(&operator, operation, target).await

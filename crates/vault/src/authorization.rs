@@ -4,12 +4,17 @@ mod access;
 mod network;
 mod permission;
 mod policies;
+mod policy_permissions;
 mod requester;
 mod roles;
 
-pub(crate) use self::network::IP_RULE_LIMIT;
+pub(crate) use self::{network::IP_RULE_LIMIT, policies::at_most_1024_policies};
 pub use self::{
-    network::{Bypass, DefaultAction, IpRule, NetworkRules, UnreachableReason, may_reach},
+    network::{
+        Bypass, DefaultAction, IpRule, NetworkRules, UnreachableReason, VirtualNetworkRule,
+        may_reach,
+    },
     permission::KeyPermission,
+    policy_permissions::{ContentKind, PermissionNames, PolicyPermissions},
     requester::{Client, Origin, Requester},
 };

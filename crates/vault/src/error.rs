@@ -2,7 +2,9 @@ mod text;
 
 use std::net::IpAddr;
 
-use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, Location, VaultName};
+use sealock_core::{
+    KeyIdentifier, KeyName, KeyVersion, Kid, Location, ResourceGroupName, VaultName,
+};
 use sealock_entra::Principal;
 use sealock_http::UnknownEndpoint;
 use sealock_store::Fault;
@@ -36,23 +38,37 @@ pub enum Error {
         is_active: bool,
     },
     /// An active vault has this name.
-    #[error("The vault name '{vault}' is already in use.")]
+    #[error(
+        "The vault name '{vault}' is already in use. Vault names are globally unique so it is possible that the name is already taken. If you are sure that the vault name was not taken then it is possible that a vault with the same name was recently deleted but not purged after being placed in a recoverable state. If the vault is in a recoverable state then the vault will need to be purged before reusing the name. For more information about VaultAlreadyExists, soft delete and purging a vault follow this link https://go.microsoft.com/fwlink/?linkid=2147740."
+    )]
     VaultNameTaken {
         /// The name.
         vault: VaultName,
     },
+    /// The vault is in another region. The text is Resource Manager's.
+    #[error(
+        "The resource '{vault}' already exists in location '{location}' in resource group '{group}'. A resource with the same name cannot be created in location '{requested}'. Please select a new resource name."
+    )]
+    VaultElsewhere {
+        /// The vault.
+        vault: VaultName,
+        /// Its resource group.
+        group: ResourceGroupName,
+        /// Its region.
+        location: Location,
+        /// The requested region.
+        requested: Location,
+    },
     /// A deleted vault has this name.
     #[error(
-        "A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault '{vault}'."
+        "A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault. Follow this link https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft delete."
     )]
     VaultNameReserved {
         /// The deleted vault.
         vault: VaultName,
     },
     /// Purge protection forbids purging the vault before its retention has passed.
-    #[error(
-        "Operation 'DeletedVaultPurge' is not allowed: purge protection is enabled for the vault '{vault}'."
-    )]
+    #[error("Operation 'DeletedVaultPurge' is not allowed.")]
     VaultPurgeProtected {
         /// The deleted vault.
         vault: VaultName,
@@ -267,6 +283,9 @@ pub enum Error {
     /// The vault has no contacts for certificates. The emulator has no certificates.
     #[error("Contacts not found")]
     ContactsNotFound,
+    /// A property of a vault is missing or invalid, or cannot be changed to this value.
+    #[error("{0}")]
+    VaultPropertyInvalid(String),
     /// A parameter is missing or invalid.
     #[error("{0}")]
     BadParameter(String),
@@ -369,6 +388,12 @@ impl From<sealock_store::Error> for Error {
 }
 
 impl Error {
+    /// Returns the refusal of a property of a vault. The text is Azure's, as reported for `accessPolicies`:
+    /// <https://github.com/Azure/azure-libraries-for-net/issues/361>
+    pub fn invalid_vault_property(name: &str) -> Self {
+        Self::VaultPropertyInvalid(format!("An invalid value was provided for '{name}'."))
+    }
+
     /// Returns the HTTP status.
     pub fn status(&self) -> u16 {
         self.status_and_code().0
@@ -399,6 +424,7 @@ impl Error {
             | Self::JsonWebKeyIncomplete { .. }
             | Self::RsaKeyInvalid { .. }
             | Self::TagsInvalid { .. } => (400, "BadParameter"),
+            Self::VaultPropertyInvalid(_) => (400, "BadRequest"),
             Self::BackupCorrupt | Self::BackupNotDecrypted { .. } => (400, "Malformed backup blob"),
             Self::Unauthorized(_) => (401, "Unauthorized"),
             Self::KeyDisabled { .. }
@@ -421,6 +447,7 @@ impl Error {
             Self::VaultPurgeProtected { .. } | Self::MethodNotAllowed { .. } => {
                 (405, "MethodNotAllowed")
             }
+            Self::VaultElsewhere { .. } => (409, "InvalidResourceLocation"),
             Self::VaultNameTaken { .. } => (409, "VaultAlreadyExists"),
             Self::VaultNameReserved { .. } => (409, "ConflictError"),
             Self::ObjectIsDeletedButRecoverable { .. }

@@ -15,6 +15,7 @@ pub mod http;
 mod key_vault;
 mod keys;
 mod lifecycle;
+mod lists;
 mod lookup;
 pub mod operation;
 mod records;
@@ -25,8 +26,9 @@ mod views;
 
 pub use audit::{AuditEvent, AuditIdentity, AuditProperties, Claim, KeyProperties};
 pub use authorization::{
-    Bypass, Client, DefaultAction, IpRule, KeyPermission, NetworkRules, Origin, Requester,
-    UnreachableReason, may_reach,
+    Bypass, Client, ContentKind, DefaultAction, IpRule, KeyPermission, NetworkRules, Origin,
+    PermissionNames, PolicyPermissions, Requester, UnreachableReason, VirtualNetworkRule,
+    may_reach,
 };
 pub use crypto::{
     AesSize, CryptoResult, Curve, Encrypted, EncryptionAlgorithm, JsonWebKey, PublicKey, Sha,
@@ -44,5 +46,5 @@ pub use lifecycle::{
 };
 pub use operation::Permit;
 pub use service::Settings;
-pub use vaults::{VaultChange, VaultSettings, VaultSku};
+pub use vaults::{EnabledFor, NetworkAcls, VaultChange, VaultProperties, VaultSettings, VaultSku};
 pub use views::{AccessPolicy, Key, KeyAttributes, KeyBundle, KeyItem, Recovery, State, Vault};

@@ -8,11 +8,9 @@ use sealock_entra::TrackedResource;
 use sealock_store::{Entry, Record};
 
 use crate::{
-    AccessPolicy, Error, IpRule, Result, State,
+    Error, Result, State,
     operation::resource_id,
-    records::{
-        IP_RULES, KEYS, KeyRecord, POLICIES, TAGS, VAULTS, VERSIONS, VaultRecord, VersionRecord,
-    },
+    records::{KEYS, KeyRecord, TAGS, VAULTS, VERSIONS, VaultRecord, VersionRecord},
     service::Service,
 };
 
@@ -66,11 +64,7 @@ impl Service {
     /// Returns the vault, if it is active and not failed over.
     pub(crate) async fn changeable_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
         let record = self.active_vault(vault).await?;
-        if record.failed_over {
-            return Err(Error::FailedOver {
-                vault: vault.clone(),
-            });
-        }
+        check_changeable(vault, &record)?;
         Ok(record)
     }
 
@@ -267,28 +261,16 @@ impl Service {
             .try_collect()
             .await
     }
+}
 
-    pub(crate) async fn policies_of(&self, vault: &VaultName) -> Result<Vec<AccessPolicy>> {
-        self.store
-            .scan(&POLICIES, &[vault.as_str()], Bound::Unbounded)
-            .map(|entry| {
-                let entry = entry?;
-                Ok(AccessPolicy {
-                    principal: parse_segment(&entry.key, 0)?,
-                    permissions: entry.record.value,
-                })
-            })
-            .try_collect()
-            .await
+/// Checks that an active vault has not failed over.
+pub(crate) fn check_changeable(vault: &VaultName, record: &VaultRecord) -> Result<()> {
+    if record.failed_over {
+        return Err(Error::FailedOver {
+            vault: vault.clone(),
+        });
     }
-
-    pub(crate) async fn ip_rules_of(&self, vault: &VaultName) -> Result<Vec<IpRule>> {
-        self.store
-            .scan(&IP_RULES, &[vault.as_str()], Bound::Unbounded)
-            .map(|entry| Ok(entry?.record.value))
-            .try_collect()
-            .await
-    }
+    Ok(())
 }
 
 /// Parses a segment of a record's key.

@@ -1,7 +1,6 @@
 //! The operations of the vault: a table with one row for each.
 //!
-//! A row reads `NAME on TARGET, ACCESS, judged by RULE -> RECORDS: AUDIT`. ACCESS is an action that only the operator may
-//! do, a permission to the vault's keys, or mere network access to the vault. RULE is a function in `judgement` that
+//! A row reads `NAME on TARGET, ACCESS, judged by RULE -> RECORDS: AUDIT`. ACCESS is an action of Resource Manager, a permission to the vault's keys, or mere network access to the vault. RULE is a function in `judgement` that
 //! judges the target's state and returns the target's RECORDS. AUDIT has the name and URL for the audit log, and the
 //! limit that counts the operation. [`KeyVault::authorize`](crate::KeyVault::authorize) applies ACCESS and RULE in
 //! Azure's order and returns a [`Permit`], whose `run` carries the operation out.
@@ -22,7 +21,7 @@ pub(crate) use self::{
 };
 pub use self::{
     permit::Permit,
-    target::{AllVaults, Target},
+    target::{AllVaults, ManagedVault, Target},
 };
 use crate::{
     KeyOperation, KeyPermission, Requester, Result, records::VaultRecord, service::Service,
@@ -72,11 +71,11 @@ macro_rules! operations {
             }
         }
     )*};
-    (@access operator $action:expr) => { Access::Operator($action) };
+    (@access manager $action:expr) => { Access::Management($action) };
     (@access permission $permission:expr) => { Access::Permission($permission) };
     (@access network) => { Access::Network };
-    (@grant operator ($service:expr, $requester:expr, $target:expr) $action:expr) => {
-        judgement::check_operator($service, $requester, $action, $target).await?
+    (@grant manager ($service:expr, $requester:expr, $target:expr) $action:expr) => {
+        judgement::check_manager($service, $requester, $action, $target).await?
     };
     (@grant permission ($service:expr, $requester:expr, $target:expr) $permission:expr) => {
         judgement::permitted_vault($service, $requester, $target, $permission).await?
@@ -89,39 +88,59 @@ macro_rules! operations {
 const READ: &str = "Microsoft.KeyVault/vaults/read";
 const WRITE: &str = "Microsoft.KeyVault/vaults/write";
 const DELETE: &str = "Microsoft.KeyVault/vaults/delete";
+const READ_DELETED: &str = "Microsoft.KeyVault/locations/deletedVaults/read";
 const PURGE: &str = "Microsoft.KeyVault/locations/deletedVaults/purge/action";
 const WRITE_POLICIES: &str = "Microsoft.KeyVault/vaults/accessPolicies/write";
 
 operations! {
     /// Creates a vault.
-    CreateVault on VaultName, operator(WRITE), judged by free_vault_name -> ():
+    CreateVault on VaultName, manager(WRITE), judged by free_vault_name -> ():
         Row::new("VaultPut", Url::Arm(""));
     /// Lists all vaults by name, deleted ones included.
-    ListVaults on AllVaults, operator(READ), judged by access_alone -> ():
+    ListVaults on AllVaults, manager(READ), judged by access_alone -> ():
         Row::new("VaultGet", Url::Arm(""));
     /// Shows a vault, even a deleted one.
-    GetVault on VaultName, operator(READ), judged by existing_vault -> Record<VaultRecord>:
+    GetVault on ManagedVault, manager(READ), judged by existing_vault -> Record<VaultRecord>:
         Row::new("VaultGet", Url::Arm(""));
+    /// Creates a vault, or replaces all settings of an existing one.
+    PutVault on ManagedVault, manager(WRITE), judged by creatable_vault -> Option<Record<VaultRecord>>:
+        Row::new("VaultPut", Url::Arm(""));
+    /// Changes some settings of a vault.
+    PatchVault on ManagedVault, manager(WRITE), judged by changeable_vault -> Record<VaultRecord>:
+        Row::new("VaultPatch", Url::Arm(""));
+    /// Shows a deleted vault.
+    GetDeletedVault on ManagedVault, manager(READ_DELETED), judged by deleted_vault -> Record<VaultRecord>:
+        Row::new("VaultGetDeleted", Url::DeletedVault(""));
     /// Changes a vault's settings and its firewall.
-    UpdateVault on VaultName, operator(WRITE), judged by active_vault -> Record<VaultRecord>:
+    UpdateVault on ManagedVault, manager(WRITE), judged by active_vault -> Record<VaultRecord>:
         Row::new("VaultPatch", Url::Arm(""));
     /// Soft-deletes a vault. Its keys cannot be used until it is recovered.
-    DeleteVault on VaultName, operator(DELETE), judged by changeable_vault -> Record<VaultRecord>:
+    DeleteVault on ManagedVault, manager(DELETE), judged by changeable_vault -> Record<VaultRecord>:
         Row::new("VaultDelete", Url::Arm(""));
     /// Recovers a deleted vault with all its content.
-    RecoverVault on VaultName, operator(WRITE), judged by deleted_vault -> Record<VaultRecord>:
+    RecoverVault on ManagedVault, manager(WRITE), judged by deleted_vault -> Record<VaultRecord>:
         Row::new("VaultRecover", Url::Arm(""));
     /// Purges a deleted vault and all its keys.
-    PurgeVault on VaultName, operator(PURGE), judged by purgeable_vault -> Record<VaultRecord>:
+    PurgeVault on ManagedVault, manager(PURGE), judged by purgeable_vault -> Record<VaultRecord>:
         Row::new("VaultPurge", Url::DeletedVault("/purge")).answering(202);
     /// Lists a vault's access policies.
-    ListPolicies on VaultName, operator(READ), judged by active_vault -> Record<VaultRecord>:
+    ListPolicies on ManagedVault, manager(READ), judged by active_vault -> Record<VaultRecord>:
         Row::new("VaultGet", Url::Arm(""));
     /// Gives a principal permissions, in addition to those that it has.
-    GrantPermissions on VaultName, operator(WRITE_POLICIES), judged by changeable_vault -> Record<VaultRecord>:
+    GrantPermissions on ManagedVault, manager(WRITE_POLICIES), judged by changeable_vault -> Record<VaultRecord>:
         Row::new("VaultPatch", Url::Arm("/accessPolicies/add"));
     /// Takes permissions from a principal.
-    RevokePermissions on VaultName, operator(WRITE_POLICIES), judged by changeable_vault -> Record<VaultRecord>:
+    RevokePermissions on ManagedVault, manager(WRITE_POLICIES), judged by changeable_vault -> Record<VaultRecord>:
+        Row::new("VaultPatch", Url::Arm("/accessPolicies/remove"));
+
+    /// Adds permissions to access policies.
+    AddPolicies on ManagedVault, manager(WRITE_POLICIES), judged by changeable_vault -> Record<VaultRecord>:
+        Row::new("VaultPatch", Url::Arm("/accessPolicies/add"));
+    /// Replaces access policies of some principals.
+    ReplacePolicies on ManagedVault, manager(WRITE_POLICIES), judged by changeable_vault -> Record<VaultRecord>:
+        Row::new("VaultPatch", Url::Arm("/accessPolicies/replace"));
+    /// Removes permissions from access policies.
+    RemovePolicies on ManagedVault, manager(WRITE_POLICIES), judged by changeable_vault -> Record<VaultRecord>:
         Row::new("VaultPatch", Url::Arm("/accessPolicies/remove"));
 
     /// Creates a key, or a new version of an existing one.
@@ -161,7 +180,7 @@ operations! {
     UpdateKey on KeyIdentifier, permission(KeyPermission::Update), judged by active_version -> VersionInVault:
         Row::new("KeyUpdate", Url::Key(""));
     /// Disables a key version, whatever the state of its vault and key.
-    DisableVersion on Kid, operator(WRITE), judged by access_alone -> ():
+    DisableVersion on Kid, manager(WRITE), judged by access_alone -> ():
         Row::new("KeyUpdate", Url::Key(""));
     /// Soft-deletes a key with all its versions.
     DeleteKey on KeyIdentifier, permission(KeyPermission::Delete), judged by active_key -> KeyInVault:

@@ -4,8 +4,6 @@
 //! a change to a key version expects both records unchanged, and writes the key's record anew.
 //! Each write draws a new `revision`, so that a record that was deleted and created again counts as changed.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use sealock_core::{KeyName, KeyVersion, ObjectId};
 use sealock_entra::TrackedResource;
@@ -13,8 +11,8 @@ use sealock_store::{Batch, Table, objects::ObjectSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    IpRule, KeyOperation, KeyPermission, KeyShape, KeyType, NetworkRules, PublicKey, ReleasePolicy,
-    RotationPolicy, VaultSku,
+    EnabledFor, IpRule, KeyOperation, KeyShape, KeyType, NetworkRules, PolicyPermissions,
+    PublicKey, ReleasePolicy, RotationPolicy, VaultSku, VirtualNetworkRule,
 };
 
 /// Keyed by vault.
@@ -28,10 +26,16 @@ pub(crate) const TAGS: Table<TagRecord> = Table::control("key-tags");
 /// Keyed by vault and key.
 pub(crate) const ROTATION_POLICIES: Table<RotationPolicyRecord> =
     Table::control("rotation-policies");
-/// Keyed by vault and principal.
-pub(crate) const POLICIES: Table<BTreeSet<KeyPermission>> = Table::control("access-policies");
+/// Keyed by vault, principal, and the application that must act for the principal, or [`ANY_APPLICATION`].
+pub(crate) const POLICIES: Table<PolicyRecord> = Table::control("access-policies");
 /// Keyed by vault and rule.
-pub(crate) const IP_RULES: Table<IpRule> = Table::control("ip-rules");
+pub(crate) const IP_RULES: Table<IpRuleRecord> = Table::control("ip-rules");
+/// Keyed by vault and position.
+pub(crate) const VIRTUAL_NETWORK_RULES: Table<VirtualNetworkRule> =
+    Table::control("virtual-network-rules");
+
+/// Stands in the key of an access policy for which it does not matter through which application the principal acts.
+pub(crate) const ANY_APPLICATION: &str = "any";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VaultRecord {
@@ -42,6 +46,9 @@ pub struct VaultRecord {
     pub(crate) soft_delete_retention_days: u16,
     /// True if roles grant permissions, false if access policies do.
     pub(crate) rbac: bool,
+    /// True if a client has set `rbac`. Azure does not show it otherwise.
+    pub(crate) is_rbac_set: bool,
+    pub(crate) enabled_for: EnabledFor,
     pub(crate) network: NetworkRules,
     /// True if it serves from its paired region, where it is read-only.
     pub(crate) failed_over: bool,
@@ -83,6 +90,22 @@ pub(crate) struct VersionRecord {
     /// True once the audit log has the event that it has expired.
     pub(crate) is_expiry_reported: bool,
     pub(crate) private_key: SealedKey,
+}
+
+/// An access policy. The whole list does not fit into the vault's record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PolicyRecord {
+    /// Its position in the vault's list.
+    pub(crate) position: u32,
+    pub(crate) permissions: PolicyPermissions,
+}
+
+/// An address or range that the vault's firewall lets in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct IpRuleRecord {
+    /// Its position in the vault's list.
+    pub(crate) position: u32,
+    pub(crate) rule: IpRule,
 }
 
 /// One of a key version's tags.

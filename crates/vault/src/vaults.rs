@@ -1,3 +1,6 @@
+mod properties;
+mod rules;
+
 use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
@@ -7,17 +10,20 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Bypass, DefaultAction, Error, IpRule, NetworkRules, Result, State, Vault,
-    authorization::IP_RULE_LIMIT,
+    lists::VaultLists,
     lookup::parse_segment,
     operation::{
-        CreateVault, DeleteVault, GetVault, ListVaults, Permit, PurgeVault, RecoverVault,
-        UpdateVault, resource_id,
+        CreateVault, DeleteVault, GetDeletedVault, GetVault, ListVaults, Operation, Permit,
+        PurgeVault, RecoverVault, UpdateVault, resource_id,
     },
     records::{
-        Deletion, IP_RULES, KEYS, POLICIES, ROTATION_POLICIES, TAGS, VAULTS, VERSIONS, VaultRecord,
+        Deletion, IP_RULES, KEYS, POLICIES, ROTATION_POLICIES, TAGS, VAULTS, VERSIONS,
+        VIRTUAL_NETWORK_RULES, VaultRecord,
     },
     service::Service,
 };
+
+pub use self::properties::{EnabledFor, NetworkAcls, VaultProperties};
 
 /// The settings of a new vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,21 +84,6 @@ impl Default for VaultSettings {
     }
 }
 
-impl VaultSettings {
-    /// Checks the retention period.
-    ///
-    /// <https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview>
-    fn retention_is_7_to_90_days(self) -> Result<u16> {
-        let days = self.soft_delete_retention_days;
-        match u16::try_from(days) {
-            Ok(days @ 7..=90) => Ok(days),
-            _ => Err(Error::BadParameter(format!(
-                "The soft delete retention of {days} days is not valid; it can be 7 to 90 days."
-            ))),
-        }
-    }
-}
-
 impl VaultChange {
     /// Returns true if the change only fails the vault over or back, which works on a read-only vault, too.
     fn is_failover(&self) -> bool {
@@ -104,33 +95,31 @@ impl VaultChange {
     }
 
     /// Applies the change to a firewall's rules.
-    fn apply_to_rules(&self, mut rules: BTreeSet<IpRule>) -> Result<BTreeSet<IpRule>> {
+    fn apply_to_ip_rules(&self, held: &[IpRule]) -> Result<Vec<IpRule>> {
         let bad = |why: String| Err(Error::BadParameter(why));
         if let Some(rule) = self.add_ip_rules.intersection(&self.remove_ip_rules).next() {
             return bad(format!(
                 "The rule '{rule}' cannot be both added and removed."
             ));
         }
-        if let Some(rule) = self.remove_ip_rules.difference(&rules).next() {
+        if let Some(rule) = self.remove_ip_rules.iter().find(|it| !held.contains(it)) {
             return bad(format!("The vault's firewall has no rule '{rule}'."));
         }
-        rules.extend(&self.add_ip_rules);
-        rules.retain(|rule| !self.remove_ip_rules.contains(rule));
-        if rules.len() > IP_RULE_LIMIT {
-            return bad(format!(
-                "A vault's firewall takes at most {IP_RULE_LIMIT} addresses and ranges."
-            ));
-        }
-        Ok(rules)
+        let added = self.add_ip_rules.iter().filter(|it| !held.contains(it));
+        let mut kept: Vec<IpRule> = held.iter().chain(added).copied().collect();
+        kept.retain(|rule| !self.remove_ip_rules.contains(rule));
+        rules::at_most_1000_ip_rules(kept.len())?;
+        Ok(kept)
     }
 
     /// Applies the change to a vault.
     fn apply(&self, vault: &VaultRecord) -> Result<VaultRecord> {
         let purge_protection =
-            purge_protection_is_irreversible(vault.purge_protection, self.purge_protection)?;
+            rules::purge_protection_is_irreversible(vault.purge_protection, self.purge_protection)?;
         Ok(VaultRecord {
             purge_protection,
             rbac: self.rbac.unwrap_or(vault.rbac),
+            is_rbac_set: vault.is_rbac_set || self.rbac.is_some(),
             failed_over: self.failed_over.unwrap_or(vault.failed_over),
             network: NetworkRules {
                 public_network_access: self
@@ -139,22 +128,9 @@ impl VaultChange {
                 default_action: self.default_action.unwrap_or(vault.network.default_action),
                 bypass: self.bypass.unwrap_or(vault.network.bypass),
             },
-            revision: ObjectId::random(),
             ..vault.clone()
         })
     }
-}
-
-/// Purge protection can be turned on, but never off.
-///
-/// <https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview#purge-protection>
-fn purge_protection_is_irreversible(is_on: bool, requested: Option<bool>) -> Result<bool> {
-    if is_on && requested == Some(false) {
-        return Err(Error::BadParameter(
-            "The property \"enablePurgeProtection\" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.".to_owned(),
-        ));
-    }
-    Ok(is_on || requested == Some(true))
 }
 
 impl Permit<CreateVault> {
@@ -168,8 +144,12 @@ impl Permit<CreateVault> {
                     resource: service.default_place(),
                     sku: settings.sku,
                     purge_protection: settings.purge_protection,
-                    soft_delete_retention_days: settings.retention_is_7_to_90_days()?,
+                    soft_delete_retention_days: rules::retention_is_7_to_90_days(
+                        settings.soft_delete_retention_days,
+                    )?,
                     rbac: settings.rbac,
+                    is_rbac_set: true,
+                    enabled_for: EnabledFor::default(),
                     network: NetworkRules::default(),
                     failed_over: false,
                     deletion: None,
@@ -179,7 +159,10 @@ impl Permit<CreateVault> {
                 let batch = Batch::new()
                     .expect_absent(&VAULTS, &key)
                     .put(&VAULTS, &key, &record);
-                Ok((batch, service.view_of_vault(vault, &record, Vec::new())))
+                Ok((
+                    batch,
+                    service.view_of_vault(vault, &record, VaultLists::default()),
+                ))
             };
             permit.commit_change(plan).await
         })
@@ -197,8 +180,8 @@ impl Permit<ListVaults> {
             while let Some(entry) = entries.try_next().await? {
                 if !service.retention_has_passed(entry.record.deletion) {
                     let vault = parse_segment(&entry.key, 0)?;
-                    let ip_rules = service.ip_rules_of(&vault).await?;
-                    vaults.push(service.view_of_vault(&vault, &entry.record, ip_rules));
+                    let lists = service.lists_of(&vault).await?;
+                    vaults.push(service.view_of_vault(&vault, &entry.record, lists));
                 }
             }
             Ok(vaults)
@@ -211,9 +194,21 @@ impl Permit<GetVault> {
     /// Shows the vault, even if it is deleted.
     pub async fn run(self) -> Result<Vault> {
         self.run_to_end(|permit| async move {
-            let (service, vault) = (&permit.service, &permit.target);
-            let ip_rules = service.ip_rules_of(vault).await?;
-            Ok(service.view_of_vault(vault, &permit.records, ip_rules))
+            let (service, vault) = (&permit.service, &permit.target.vault);
+            let lists = service.lists_of(vault).await?;
+            Ok(service.view_of_vault(vault, &permit.records, lists))
+        })
+        .await
+    }
+}
+
+impl Permit<GetDeletedVault> {
+    /// Shows the deleted vault.
+    pub async fn run(self) -> Result<Vault> {
+        self.run_to_end(|permit| async move {
+            let (service, vault) = (&permit.service, &permit.target.vault);
+            let lists = service.lists_of(vault).await?;
+            Ok(service.view_of_vault(vault, &permit.records, lists))
         })
         .await
     }
@@ -226,29 +221,39 @@ impl Permit<UpdateVault> {
         self.run_change(move |permit, record| {
             let change = Arc::clone(&change);
             async move {
-                let (service, vault) = (&permit.service, &permit.target);
+                let (service, vault) = (&permit.service, &permit.target.vault);
                 if record.failed_over && !change.is_failover() {
                     return Err(Error::FailedOver {
                         vault: vault.clone(),
                     });
                 }
-                let changed = change.apply(&record)?;
-                let ip_rules = service.ip_rules_of(vault).await?.into_iter().collect();
-                let ip_rules = change.apply_to_rules(ip_rules)?;
-                let mut batch = Batch::new()
+                let changed = change.apply(&permit.touched(&record))?;
+                let held = service.lists_of(vault).await?;
+                let lists = VaultLists {
+                    ip_rules: change.apply_to_ip_rules(&held.ip_rules)?,
+                    ..held.clone()
+                };
+                let batch = Batch::new()
                     .expect(&VAULTS, &[vault.as_str()], &record)
                     .put(&VAULTS, &[vault.as_str()], &changed);
-                for rule in &change.add_ip_rules {
-                    batch = batch.put(&IP_RULES, &[vault.as_str(), &rule.to_string()], rule);
-                }
-                for rule in &change.remove_ip_rules {
-                    batch = batch.delete(&IP_RULES, &[vault.as_str(), &rule.to_string()]);
-                }
-                let ip_rules = ip_rules.into_iter().collect();
-                Ok((batch, service.view_of_vault(vault, &changed, ip_rules)))
+                let batch = lists.replace(&held, vault, batch);
+                Ok((batch, service.view_of_vault(vault, &changed, lists)))
             }
         })
         .await
+    }
+}
+
+impl<O: Operation> Permit<O> {
+    /// Returns the vault's record after a change by the requester.
+    pub(crate) fn touched(&self, record: &VaultRecord) -> VaultRecord {
+        let author = &self.request.requester.caller;
+        let resource = record.resource.clone();
+        VaultRecord {
+            resource: resource.changed_by(author, self.service.clock.now()),
+            revision: ObjectId::random(),
+            ..record.clone()
+        }
     }
 }
 
@@ -256,7 +261,7 @@ impl Permit<DeleteVault> {
     /// Soft-deletes the vault.
     pub async fn run(self) -> Result<Vault> {
         self.run_change(|permit, record| async move {
-            let (service, vault) = (&permit.service, &permit.target);
+            let (service, vault) = (&permit.service, &permit.target.vault);
             let deletion = service.new_deletion(record.soft_delete_retention_days);
             let (batch, view) = service
                 .plan_vault_replacement(vault, &record, Some(deletion))
@@ -278,7 +283,7 @@ impl Permit<RecoverVault> {
         self.run_change(|permit, record| async move {
             permit
                 .service
-                .plan_vault_replacement(&permit.target, &record, None)
+                .plan_vault_replacement(&permit.target.vault, &record, None)
                 .await
         })
         .await
@@ -290,7 +295,9 @@ impl Permit<PurgeVault> {
     pub async fn run(self) -> Result<()> {
         self.run_change(|permit, record| async move {
             let service = &permit.service;
-            let batch = service.plan_vault_removal(&permit.target, &record).await?;
+            let batch = service
+                .plan_vault_removal(&permit.target.vault, &record)
+                .await?;
             Ok((batch, ()))
         })
         .await
@@ -328,8 +335,8 @@ impl Service {
             &[vault.as_str()],
             &changed,
         );
-        let ip_rules = self.ip_rules_of(vault).await?;
-        let view = self.view_of_vault(vault, &changed, ip_rules);
+        let lists = self.lists_of(vault).await?;
+        let view = self.view_of_vault(vault, &changed, lists);
         Ok((batch, view))
     }
 
@@ -363,6 +370,9 @@ impl Service {
         batch = self
             .delete_records_of_vault(&IP_RULES, vault, batch)
             .await?;
+        batch = self
+            .delete_records_of_vault(&VIRTUAL_NETWORK_RULES, vault, batch)
+            .await?;
         // Roles may have been assigned since the deletion.
         Ok(self.directory.delete_roles_within(&id, batch).await?)
     }
@@ -384,12 +394,7 @@ impl Service {
         Ok(batch)
     }
 
-    fn view_of_vault(
-        &self,
-        vault: &VaultName,
-        record: &VaultRecord,
-        ip_rules: Vec<IpRule>,
-    ) -> Vault {
+    fn view_of_vault(&self, vault: &VaultName, record: &VaultRecord, lists: VaultLists) -> Vault {
         Vault {
             name: vault.clone(),
             id: resource_id(vault, &record.resource),
@@ -401,10 +406,14 @@ impl Service {
             },
             sku: record.sku,
             rbac: record.rbac,
+            is_rbac_set: record.is_rbac_set,
+            policies: lists.policies,
+            enabled_for: record.enabled_for,
             purge_protection: record.purge_protection,
             soft_delete_retention_days: record.soft_delete_retention_days,
             network: record.network,
-            ip_rules,
+            ip_rules: lists.ip_rules,
+            virtual_network_rules: lists.virtual_network_rules,
             failed_over: record.failed_over,
             deleted: record.deletion.map(|deletion| deletion.deleted),
             scheduled_purge: record.deletion.map(|deletion| deletion.scheduled_purge),

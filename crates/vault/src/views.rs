@@ -1,11 +1,12 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sealock_core::{KeyName, KeyVersion, Kid, PrincipalId, VaultName};
+use sealock_core::{ClientId, KeyName, KeyVersion, Kid, PrincipalId, VaultName};
 use sealock_entra::TrackedResource;
 
 use crate::{
-    IpRule, KeyOperation, KeyPermission, KeyType, NetworkRules, PublicKey, ReleasePolicy, VaultSku,
+    EnabledFor, IpRule, KeyOperation, KeyType, NetworkRules, PolicyPermissions, PublicKey,
+    ReleasePolicy, VaultSku, VirtualNetworkRule,
 };
 
 /// The life-cycle state of a vault or key.
@@ -38,6 +39,12 @@ pub struct Vault {
     pub sku: VaultSku,
     /// True if roles grant permissions to its keys, false if access policies do.
     pub rbac: bool,
+    /// True if a client has set `rbac`. Azure does not show it otherwise.
+    pub is_rbac_set: bool,
+    /// Its access policies, in the order of their author.
+    pub policies: Vec<AccessPolicy>,
+    /// The services of Azure that may read its secrets.
+    pub enabled_for: EnabledFor,
     /// True if neither the vault nor its keys can be purged before their retention has passed.
     pub purge_protection: bool,
     /// The days for which a deleted vault or key can be recovered.
@@ -46,6 +53,8 @@ pub struct Vault {
     pub network: NetworkRules,
     /// The addresses that its firewall lets in.
     pub ip_rules: Vec<IpRule>,
+    /// The subnets that its firewall lets in, which the emulator only keeps.
+    pub virtual_network_rules: Vec<VirtualNetworkRule>,
     /// True if it serves from its paired region, where it is read-only.
     pub failed_over: bool,
     /// The time of its deletion.
@@ -135,13 +144,16 @@ pub struct Recovery {
     pub purge_protection: bool,
 }
 
-/// An access policy: the permissions of one principal to a vault's keys.
+/// An access policy: the permissions of one principal to a vault's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessPolicy {
     /// The principal.
     pub principal: PrincipalId,
-    /// Its permissions.
-    pub permissions: BTreeSet<KeyPermission>,
+    /// The application that must act on behalf of the principal. The emulator has no such tokens, so that the policy has
+    /// no effect then.
+    pub application: Option<ClientId>,
+    /// The permissions.
+    pub permissions: PolicyPermissions,
 }
 
 impl Key {

@@ -22,7 +22,8 @@ impl AccessChecks {
         error: Option<&Error>,
     ) -> Self {
         let is_judged = matches!(caller, Some(Caller::Principal(_)))
-            && !matches!(access, Access::Operator(_))
+            && !matches!(access, Access::Management(_))
+            && !matches!(origin, Origin::ResourceManager(_))
             && !matches!(
                 error,
                 Some(
@@ -42,10 +43,11 @@ impl AccessChecks {
         }
         let reached = Self {
             address: Some(true),
-            address_type: Some(match origin {
-                Origin::Address(_) => "PublicIP",
-                Origin::TrustedService => "TrustedService",
-            }),
+            address_type: match origin {
+                Origin::Address(_) => Some("PublicIP"),
+                Origin::TrustedService => Some("TrustedService"),
+                Origin::ResourceManager(_) => None,
+            },
             ..Self::default()
         };
         if access == Access::Network {

@@ -1,5 +1,5 @@
 use sealock_core::{KeyName, VaultName};
-use sealock_entra::{Caller, SUBSCRIPTION};
+use sealock_entra::SUBSCRIPTION;
 use sealock_store::Record;
 
 use super::{network::may_reach, policies::policies_permit, roles::roles_permit};
@@ -9,14 +9,15 @@ use crate::{
 };
 
 impl Service {
-    /// Checks that the requester is the operator. No principal has a role to manage vaults and their access policies.
-    pub(crate) async fn check_operator(
+    /// Checks that the requester may manage vaults: the operator, or a caller of Resource Manager, which has checked the
+    /// caller's roles.
+    pub(crate) async fn check_manager(
         &self,
         requester: &Requester,
         action: &'static str,
         vault: Option<&VaultName>,
     ) -> Result<()> {
-        let Caller::Principal(principal) = &requester.caller else {
+        let Some(principal) = requester.judged_principal() else {
             return Ok(());
         };
         let scope = match vault {
@@ -58,7 +59,7 @@ impl Service {
         vault: &VaultName,
     ) -> Result<Record<VaultRecord>> {
         let record = self.active_vault(vault).await?;
-        let Caller::Principal(principal) = &requester.caller else {
+        let Some(principal) = requester.judged_principal() else {
             return Ok(record);
         };
         let ip_rules = self.ip_rules_of(vault).await?;
@@ -82,7 +83,7 @@ impl Service {
         key: Option<&KeyName>,
         permission: KeyPermission,
     ) -> Result<()> {
-        let Caller::Principal(principal) = &requester.caller else {
+        let Some(principal) = requester.judged_principal() else {
             return Ok(());
         };
         if record.rbac {
@@ -107,8 +108,9 @@ impl Service {
                 location: record.resource.location.clone(),
             });
         }
-        let policies = self.policies_of(vault).await?;
-        if policies_permit(principal.principal_id(), &policies, permission) {
+        let id = principal.principal_id();
+        let policies = self.policies_of_principal(vault, id).await?;
+        if policies_permit(id, &policies, permission) {
             return Ok(());
         }
         Err(Error::ForbiddenByPolicy {

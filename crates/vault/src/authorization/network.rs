@@ -59,6 +59,16 @@ pub enum Bypass {
 #[serde(try_from = "String", into = "String")]
 pub struct IpRule(Ipv4Net);
 
+/// A subnet that a vault's firewall lets in. The emulator has no virtual networks, so that a rule has no effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VirtualNetworkRule {
+    /// The ARM id of the subnet.
+    pub id: String,
+    /// True if the subnet needs no service endpoint for Key Vault.
+    pub ignore_missing_service_endpoint: Option<bool>,
+}
+
 /// The reason why a vault's firewall refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnreachableReason {

@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use sealock_core::excerpt;
 use serde::{Deserialize, Serialize};
@@ -108,28 +108,6 @@ impl KeyPermission {
     }
 }
 
-/// Returns the permissions of `held` that are not in `revoked`. Replaces `all` by the permissions that it includes, so that
-/// it does not include the revoked ones any more.
-pub(crate) fn subtract_permissions(
-    held: &BTreeSet<KeyPermission>,
-    revoked: &BTreeSet<KeyPermission>,
-) -> BTreeSet<KeyPermission> {
-    if revoked.is_empty() {
-        return held.clone();
-    }
-    if revoked.contains(&KeyPermission::All) {
-        return BTreeSet::new();
-    }
-    let mut remaining: BTreeSet<_> = if held.contains(&KeyPermission::All) {
-        KeyPermission::EVERY.into()
-    } else {
-        held.clone()
-    };
-    remaining.remove(&KeyPermission::All);
-    remaining.retain(|permission| !revoked.contains(permission));
-    remaining
-}
-
 impl fmt::Display for KeyPermission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -188,18 +166,5 @@ mod tests {
             error.contains("'wrap' is not") && error.contains("wrapKey"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn revoking_one_permission_from_all_keeps_the_others() {
-        use KeyPermission::{All, Get, UnwrapKey, WrapKey};
-        let three = BTreeSet::from([Get, WrapKey, UnwrapKey]);
-        let two = subtract_permissions(&three, &[WrapKey].into());
-        assert_eq!(two, [Get, UnwrapKey].into());
-        assert!(subtract_permissions(&three, &[All].into()).is_empty());
-        assert_eq!(subtract_permissions(&three, &BTreeSet::new()), three);
-        let rest = subtract_permissions(&[All].into(), &[UnwrapKey].into());
-        assert_eq!(rest.len(), KeyPermission::EVERY.len() - 2);
-        assert!(!rest.contains(&All) && !rest.contains(&UnwrapKey));
     }
 }

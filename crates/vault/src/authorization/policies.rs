@@ -1,13 +1,16 @@
 use std::{collections::BTreeSet, sync::Arc};
 
-use sealock_core::{PrincipalId, VaultName};
+use sealock_core::PrincipalId;
 use sealock_store::{Batch, Record};
 
 use crate::{
-    AccessPolicy, Error, KeyPermission, Result,
-    authorization::permission::subtract_permissions,
-    operation::{GrantPermissions, ListPolicies, Operation, Permit, RevokePermissions},
-    records::{POLICIES, VAULTS, VaultRecord},
+    AccessPolicy, Error, KeyPermission, PolicyPermissions, Result,
+    lists::replace_policies,
+    operation::{
+        AddPolicies, GrantPermissions, ListPolicies, ManagedVault, Operation, Permit,
+        RemovePolicies, ReplacePolicies, RevokePermissions,
+    },
+    records::{VAULTS, VaultRecord},
 };
 
 /// The maximum number of access policies in a vault.
@@ -16,8 +19,10 @@ const POLICY_LIMIT: usize = 1024;
 impl Permit<ListPolicies> {
     /// Lists the vault's access policies.
     pub async fn run(self) -> Result<Vec<AccessPolicy>> {
-        self.run_to_end(|permit| async move { permit.service.policies_of(&permit.target).await })
-            .await
+        self.run_to_end(
+            |permit| async move { permit.service.policies_of(&permit.target.vault).await },
+        )
+        .await
     }
 }
 
@@ -28,8 +33,9 @@ impl Permit<GrantPermissions> {
         principal: PrincipalId,
         permissions: BTreeSet<KeyPermission>,
     ) -> Result<AccessPolicy> {
-        self.change_policy(principal, move |held| held | &permissions)
-            .await
+        let policy = AccessPolicy::to_keys(principal, &permissions);
+        let policies = self.change_policies(vec![policy], PolicyPermissions::union);
+        Ok(AccessPolicy::of(principal, policies.await?))
     }
 }
 
@@ -40,58 +46,121 @@ impl Permit<RevokePermissions> {
         principal: PrincipalId,
         permissions: BTreeSet<KeyPermission>,
     ) -> Result<AccessPolicy> {
-        self.change_policy(principal, move |held| {
-            subtract_permissions(held, &permissions)
-        })
-        .await
+        let policy = AccessPolicy::to_keys(principal, &permissions);
+        let policies = self.change_policies(vec![policy], PolicyPermissions::without);
+        Ok(AccessPolicy::of(principal, policies.await?))
     }
 }
 
-impl<O: Operation<Target = VaultName, Records = Record<VaultRecord>>> Permit<O> {
-    async fn change_policy(
+/// <https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/update-access-policy>
+impl Permit<AddPolicies> {
+    /// Adds the permissions of `policies` to those that their principals have. Returns the vault's policies.
+    pub async fn run(self, policies: Vec<AccessPolicy>) -> Result<Vec<AccessPolicy>> {
+        self.change_policies(policies, PolicyPermissions::union)
+            .await
+    }
+}
+
+impl Permit<ReplacePolicies> {
+    /// Replaces the policies of the principals in `policies`, and keeps those of others. Returns the vault's policies.
+    pub async fn run(self, policies: Vec<AccessPolicy>) -> Result<Vec<AccessPolicy>> {
+        self.change_policies(policies, |_, given| given.clone())
+            .await
+    }
+}
+
+impl Permit<RemovePolicies> {
+    /// Removes the permissions of `policies` from those that their principals have. Returns the vault's policies.
+    pub async fn run(self, policies: Vec<AccessPolicy>) -> Result<Vec<AccessPolicy>> {
+        self.change_policies(policies, PolicyPermissions::without)
+            .await
+    }
+}
+
+impl<O: Operation<Target = ManagedVault, Records = Record<VaultRecord>>> Permit<O> {
+    /// Combines what each principal of `given` has with what `given` says. Drops policies that permit nothing. Returns
+    /// all policies of the vault.
+    async fn change_policies(
         self,
-        principal: PrincipalId,
-        change: impl Fn(&BTreeSet<KeyPermission>) -> BTreeSet<KeyPermission> + Send + Sync + 'static,
-    ) -> Result<AccessPolicy> {
-        let change = Arc::new(change);
-        self.run_change(move |permit, vault_record| {
-            let change = Arc::clone(&change);
+        given: Vec<AccessPolicy>,
+        combine: fn(&PolicyPermissions, &PolicyPermissions) -> PolicyPermissions,
+    ) -> Result<Vec<AccessPolicy>> {
+        let given = Arc::new(given);
+        self.run_change(move |permit, record| {
+            let given = Arc::clone(&given);
             async move {
-                let (service, vault) = (&permit.service, permit.target.as_str());
-                let id = principal.to_string();
-                let key = [vault, id.as_str()];
-                let held = service.store.get(&POLICIES, &key).await?;
-                let permissions = match &held {
-                    Some(held) => change(held),
-                    None => change(&BTreeSet::new()),
-                };
-                if held.is_none() && !permissions.is_empty() {
-                    let policies = service.policies_of(&permit.target).await?;
-                    at_most_1024_policies(policies.len() + 1)?;
-                }
-                let batch = Batch::new()
-                    .expect(&VAULTS, &[vault], &vault_record)
-                    .expect_same(&POLICIES, &key, held.as_ref());
-                let batch = if permissions.is_empty() {
-                    batch.delete(&POLICIES, &key)
-                } else {
-                    batch.put(&POLICIES, &key, &permissions)
-                };
-                let policy = AccessPolicy {
-                    principal,
-                    permissions,
-                };
-                Ok((batch, policy))
+                let (service, vault) = (&permit.service, &permit.target.vault);
+                let held = service.policies_of(vault).await?;
+                let changed = combine_policies(&held, &given, combine);
+                at_most_1024_policies(changed.len())?;
+                let key = [vault.as_str()];
+                let batch = Batch::new().expect(&VAULTS, &key, &record).put(
+                    &VAULTS,
+                    &key,
+                    &permit.touched(&record),
+                );
+                Ok((replace_policies(batch, vault, &held, &changed), changed))
             }
         })
         .await
     }
 }
 
+fn combine_policies(
+    held: &[AccessPolicy],
+    given: &[AccessPolicy],
+    combine: fn(&PolicyPermissions, &PolicyPermissions) -> PolicyPermissions,
+) -> Vec<AccessPolicy> {
+    let mut policies = held.to_vec();
+    for policy in given {
+        match policies.iter_mut().find(|held| held.is_for_same(policy)) {
+            Some(held) => held.permissions = combine(&held.permissions, &policy.permissions),
+            None => policies.push(AccessPolicy {
+                permissions: combine(&PolicyPermissions::default(), &policy.permissions),
+                ..policy.clone()
+            }),
+        }
+    }
+    policies.retain(|policy| !policy.permissions.is_empty());
+    policies
+}
+
+impl AccessPolicy {
+    /// Returns a policy with permissions to keys only.
+    fn to_keys(principal: PrincipalId, permissions: &BTreeSet<KeyPermission>) -> Self {
+        Self {
+            principal,
+            application: None,
+            permissions: PolicyPermissions::to_keys(permissions),
+        }
+    }
+
+    /// Returns the principal's policy among `policies`, or an empty one.
+    fn of(principal: PrincipalId, policies: Vec<Self>) -> Self {
+        let empty = Self::to_keys(principal, &BTreeSet::new());
+        let mut policies = policies.into_iter();
+        policies
+            .find(|policy| policy.is_for_same(&empty))
+            .unwrap_or(empty)
+    }
+
+    /// Returns true if both policies are for the same principal and application.
+    pub(crate) fn is_for_same(&self, other: &Self) -> bool {
+        (self.principal, self.application) == (other.principal, other.application)
+    }
+
+    /// Returns true if the policy permits something to the principal alone.
+    fn permits(&self, principal: PrincipalId, permission: KeyPermission) -> bool {
+        self.principal == principal
+            && self.application.is_none()
+            && self.permissions.include(permission)
+    }
+}
+
 /// Checks the number of access policies.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/assign-access-policy>
-fn at_most_1024_policies(count: usize) -> Result<()> {
+pub(crate) fn at_most_1024_policies(count: usize) -> Result<()> {
     if count <= POLICY_LIMIT {
         return Ok(());
     }
@@ -108,15 +177,15 @@ pub(super) fn policies_permit(
     policies: &[AccessPolicy],
     permission: KeyPermission,
 ) -> bool {
-    policies.iter().any(|policy| {
-        policy.principal == principal
-            && (policy.permissions.contains(&permission)
-                || policy.permissions.contains(&KeyPermission::All))
-    })
+    policies
+        .iter()
+        .any(|policy| policy.permits(principal, permission))
 }
 
 #[cfg(test)]
 mod tests {
+    use sealock_core::ClientId;
+
     use super::*;
 
     #[test]
@@ -124,13 +193,14 @@ mod tests {
         use KeyPermission::{All, Get, UnwrapKey, WrapKey};
 
         let principal = PrincipalId::random();
-        let own = |permissions: &[KeyPermission]| AccessPolicy {
-            principal,
-            permissions: permissions.iter().copied().collect(),
+        let policy = |principal, permissions: &[KeyPermission]| {
+            AccessPolicy::to_keys(principal, &permissions.iter().copied().collect())
         };
-        let foreign = |permissions: &[KeyPermission]| AccessPolicy {
-            principal: PrincipalId::random(),
-            permissions: permissions.iter().copied().collect(),
+        let own = |permissions: &[KeyPermission]| policy(principal, permissions);
+        let foreign = |permissions: &[KeyPermission]| policy(PrincipalId::random(), permissions);
+        let on_behalf = AccessPolicy {
+            application: Some(ClientId::random()),
+            ..own(&[All])
         };
         for (policies, permission, is_permitted) in [
             (vec![], Get, false),
@@ -140,6 +210,7 @@ mod tests {
             (vec![own(&[Get, WrapKey])], UnwrapKey, false),
             (vec![own(&[Get, WrapKey])], WrapKey, true),
             (vec![own(&[All])], UnwrapKey, true),
+            (vec![on_behalf], Get, false),
             (vec![foreign(&[All])], Get, false),
             (vec![foreign(&[Get]), own(&[Get])], Get, true),
             (vec![foreign(&[Get]), own(&[WrapKey])], Get, false),

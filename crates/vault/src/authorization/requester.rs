@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-use sealock_entra::{Caller, ManagedIdentity};
+use sealock_entra::{Caller, ManagedIdentity, Principal};
 use uuid::Uuid;
 
 use crate::{Error, Result};
@@ -39,6 +39,11 @@ pub enum Origin {
     ///
     /// <https://learn.microsoft.com/azure/key-vault/general/overview-vnet-service-endpoints#trusted-services>
     TrustedService,
+    /// A client of Resource Manager at this address. Resource Manager has checked the roles of the caller, and neither the
+    /// vault's firewall nor its access policies apply.
+    ///
+    /// <https://learn.microsoft.com/azure/key-vault/general/security-features#access-model-overview>
+    ResourceManager(IpAddr),
 }
 
 impl Requester {
@@ -77,7 +82,15 @@ impl Requester {
         }
     }
 
-    /// Returns true for a client of the vault's HTTP, false for the operator and for registries.
+    /// Returns the principal whose access the vault judges. `None` for the operator and for Resource Manager's callers.
+    pub(crate) fn judged_principal(&self) -> Option<&Principal> {
+        match (&self.caller, self.client.origin) {
+            (Caller::Operator, _) | (_, Origin::ResourceManager(_)) => None,
+            (Caller::Principal(principal), _) => Some(principal),
+        }
+    }
+
+    /// Returns true for a client of the vault's HTTP, false for the operator, registries and Resource Manager.
     pub(crate) fn is_client(&self) -> bool {
         matches!(self.caller, Caller::Principal(_))
             && matches!(self.client.origin, Origin::Address(_))
@@ -99,7 +112,7 @@ impl Origin {
     /// Returns the address. The emulator's registries are on this machine.
     pub(crate) fn address(self) -> IpAddr {
         match self {
-            Self::Address(address) => address,
+            Self::Address(address) | Self::ResourceManager(address) => address,
             Self::TrustedService => Ipv4Addr::LOCALHOST.into(),
         }
     }

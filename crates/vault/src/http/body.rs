@@ -20,7 +20,7 @@ impl Call<'_> {
         let limit = match O::ROW.access {
             // A backup is the largest body.
             Access::Permission(_) => BACKUP_BYTES,
-            Access::Network | Access::Operator(_) => UNPERMITTED_BYTES,
+            Access::Network | Access::Management(_) => UNPERMITTED_BYTES,
         };
         let body = std::mem::take(&mut self.body);
         permit

@@ -5,10 +5,10 @@ use std::future::{Ready, ready};
 use sealock_core::{KeyIdentifier, Kid, VaultName};
 use sealock_store::Record;
 
-use super::{Target, target::InVault};
+use super::{ManagedVault, Target, target::InVault};
 use crate::{
     Error, KeyBundle, KeyOperation, KeyPermission, Requester, Result,
-    lookup::StoredVersion,
+    lookup::{StoredVersion, check_changeable},
     records::{KeyRecord, VaultRecord},
     service::Service,
 };
@@ -36,14 +36,14 @@ pub struct VersionInVault {
     pub(crate) version: StoredVersion,
 }
 
-pub(super) async fn check_operator(
+pub(super) async fn check_manager(
     service: &Service,
     requester: &Requester,
     action: &'static str,
     target: &impl Target,
 ) -> Result<()> {
     service
-        .check_operator(requester, action, target.vault())
+        .check_manager(requester, action, target.vault())
         .await
 }
 
@@ -85,44 +85,78 @@ pub(super) async fn free_vault_name(service: &Service, (): (), vault: &VaultName
     }
 }
 
+/// Finds the vault to replace, or `None` if the name is free.
+pub(super) async fn creatable_vault(
+    service: &Service,
+    (): (),
+    target: &ManagedVault,
+) -> Result<Option<Record<VaultRecord>>> {
+    let vault = target.vault.clone();
+    match service.find_vault(&vault).await? {
+        Some(record) if record.deletion.is_some() => Err(Error::VaultNameReserved { vault }),
+        Some(record) if !target.may_be_at(&record.resource) => Err(Error::VaultNameTaken { vault }),
+        Some(record) if record.failed_over => Err(Error::FailedOver { vault }),
+        found => Ok(found),
+    }
+}
+
 pub(super) async fn existing_vault(
     service: &Service,
     (): (),
-    vault: &VaultName,
+    target: &ManagedVault,
 ) -> Result<Record<VaultRecord>> {
-    let not_found = || Error::VaultNotFound {
-        vault: vault.clone(),
-    };
-    service.find_vault(vault).await?.ok_or_else(not_found)
+    service
+        .find_vault(&target.vault)
+        .await?
+        .filter(|record| target.may_be_at(&record.resource))
+        .ok_or_else(|| not_found(target))
 }
 
 pub(super) async fn active_vault(
     service: &Service,
     (): (),
-    vault: &VaultName,
+    target: &ManagedVault,
 ) -> Result<Record<VaultRecord>> {
-    service.active_vault(vault).await
+    let record = service.active_vault(&target.vault).await?;
+    check_place(target, record)
 }
 
 pub(super) async fn changeable_vault(
     service: &Service,
     (): (),
-    vault: &VaultName,
+    target: &ManagedVault,
 ) -> Result<Record<VaultRecord>> {
-    service.changeable_vault(vault).await
+    let record = service.active_vault(&target.vault).await?;
+    let record = check_place(target, record)?;
+    check_changeable(&target.vault, &record)?;
+    Ok(record)
+}
+
+fn check_place(target: &ManagedVault, record: Record<VaultRecord>) -> Result<Record<VaultRecord>> {
+    if target.may_be_at(&record.resource) {
+        Ok(record)
+    } else {
+        Err(not_found(target))
+    }
+}
+
+fn not_found(target: &ManagedVault) -> Error {
+    let vault = target.vault.clone();
+    Error::VaultNotFound { vault }
 }
 
 pub(super) async fn deleted_vault(
     service: &Service,
     (): (),
-    vault: &VaultName,
+    target: &ManagedVault,
 ) -> Result<Record<VaultRecord>> {
-    let found = service.find_vault(vault).await?;
+    let found = service.find_vault(&target.vault).await?;
+    let found = found.filter(|record| target.may_be_at(&record.resource));
     let is_active = found.is_some();
     found
         .filter(|record| record.deletion.is_some())
         .ok_or_else(|| Error::DeletedVaultNotFound {
-            vault: vault.clone(),
+            vault: target.vault.clone(),
             is_active,
         })
 }
@@ -130,12 +164,12 @@ pub(super) async fn deleted_vault(
 pub(super) async fn purgeable_vault(
     service: &Service,
     (): (),
-    vault: &VaultName,
+    target: &ManagedVault,
 ) -> Result<Record<VaultRecord>> {
-    let record = deleted_vault(service, (), vault).await?;
+    let record = deleted_vault(service, (), target).await?;
     if record.purge_protection {
         return Err(Error::VaultPurgeProtected {
-            vault: vault.clone(),
+            vault: target.vault.clone(),
         });
     }
     Ok(record)

@@ -34,8 +34,9 @@ impl KeyVault {
         &self,
         requester: &Requester,
         _operation: O,
-        target: O::Target,
+        target: impl Into<O::Target>,
     ) -> Result<Permit<O>> {
+        let target = target.into();
         let service = Arc::clone(&self.service);
         let request = Arc::new(Request::new(requester, O::ROW, &target));
         let authorizing = tokio::spawn(async move {

@@ -31,8 +31,8 @@ pub struct Row {
 /// The access that an operation requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Being the operator. The action is Resource Manager's, and no principal has a role that permits it.
-    Operator(&'static str),
+    /// An action of Resource Manager, which the operator and Resource Manager's authorized callers may do.
+    Management(&'static str),
     /// A permission to the vault's keys, by access policy or role.
     Permission(KeyPermission),
     /// Network access to the vault.

@@ -1,4 +1,5 @@
-use sealock_core::{KeyIdentifier, Kid, VaultName};
+use sealock_core::{KeyIdentifier, Kid, Location, ResourceGroupName, VaultName};
+use sealock_entra::TrackedResource;
 
 /// A resource that an operation acts on.
 pub trait Target: Clone + Send + Sync + 'static {
@@ -19,6 +20,67 @@ pub(super) trait InVault: Target {
 /// All vaults of the emulator.
 #[derive(Clone, Copy, Debug)]
 pub struct AllVaults;
+
+/// A vault to manage, and the place where it must be. A vault elsewhere counts as missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagedVault {
+    pub(crate) vault: VaultName,
+    place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Anywhere,
+    Group(ResourceGroupName),
+    Location(Location),
+}
+
+impl ManagedVault {
+    /// Returns a vault of a resource group.
+    pub fn in_group(vault: VaultName, group: ResourceGroupName) -> Self {
+        let place = Place::Group(group);
+        Self { vault, place }
+    }
+
+    /// Returns a vault in a region.
+    pub fn in_location(vault: VaultName, location: Location) -> Self {
+        let place = Place::Location(location);
+        Self { vault, place }
+    }
+
+    /// Returns the resource group in which the vault must be, if that is known.
+    pub(crate) fn group(&self) -> Option<&ResourceGroupName> {
+        match &self.place {
+            Place::Group(group) => Some(group),
+            Place::Anywhere | Place::Location(_) => None,
+        }
+    }
+
+    /// Returns true if the vault may be at the place of `resource`. Azure ignores the case of resource groups.
+    pub(super) fn may_be_at(&self, resource: &TrackedResource) -> bool {
+        match &self.place {
+            Place::Anywhere => true,
+            Place::Group(group) => {
+                let actual = resource.resource_group.as_str();
+                group.as_str().eq_ignore_ascii_case(actual)
+            }
+            Place::Location(location) => *location == resource.location,
+        }
+    }
+}
+
+impl From<VaultName> for ManagedVault {
+    fn from(vault: VaultName) -> Self {
+        let place = Place::Anywhere;
+        Self { vault, place }
+    }
+}
+
+impl Target for ManagedVault {
+    fn vault(&self) -> Option<&VaultName> {
+        Some(&self.vault)
+    }
+}
 
 impl Target for AllVaults {
     fn vault(&self) -> Option<&VaultName> {

@@ -3,7 +3,7 @@
 use sealock_vault::{Bypass, DefaultAction, KeyPermission, KeyType, VaultChange, VaultSettings};
 
 use crate::{
-    errors::{BAD, assert_refused, forbidden},
+    errors::{assert_refused, forbidden},
     world::{World, operator},
 };
 
@@ -148,7 +148,7 @@ async fn purge_protection_refuses_purges_and_cannot_be_removed() {
     assert_refused(
         "purge protection is irreversible",
         world.change_vault(change).await,
-        BAD,
+        (400, "BadRequest", None),
         "The property \"enablePurgeProtection\" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.",
     );
     let (vaults, vault) = (&world.vaults, &world.vault);
@@ -157,7 +157,7 @@ async fn purge_protection_refuses_purges_and_cannot_be_removed() {
         "purge protected vault",
         vaults.purge_vault(&operator(), vault).await,
         (405, "MethodNotAllowed", None),
-        "Operation 'DeletedVaultPurge' is not allowed: purge protection is enabled for the vault 'kv1'.",
+        "Operation 'DeletedVaultPurge' is not allowed.",
     );
 }
 
@@ -186,14 +186,14 @@ async fn missing_vault_and_taken_name_are_refused() {
         "vault name taken",
         create().await,
         (409, "VaultAlreadyExists", None),
-        "The vault name 'kv1' is already in use.",
+        "The vault name 'kv1' is already in use. Vault names are globally unique so it is possible that the name is already taken. If you are sure that the vault name was not taken then it is possible that a vault with the same name was recently deleted but not purged after being placed in a recoverable state. If the vault is in a recoverable state then the vault will need to be purged before reusing the name. For more information about VaultAlreadyExists, soft delete and purging a vault follow this link https://go.microsoft.com/fwlink/?linkid=2147740.",
     );
     vaults.delete_vault(&operator(), vault).await.unwrap();
     assert_refused(
         "vault name held",
         create().await,
         (409, "ConflictError", None),
-        "A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault 'kv1'.",
+        "A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault. Follow this link https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft delete.",
     );
     assert_refused(
         "vault deleted",

@@ -73,6 +73,7 @@ async fn view(
         principal: principal(&services.directory, policy.principal).await?,
         permissions: policy
             .permissions
+            .key_permissions()
             .into_iter()
             .map(Translate::translate)
             .collect(),
