@@ -147,6 +147,16 @@ pub enum Error {
         "The resource type or action at '{0}' could not be found. This version of the emulator does not support it."
     )]
     UnknownPath(String),
+    /// The name of a new vault breaks Azure's rules.
+    ///
+    /// <https://github.com/MicrosoftDocs/azure-docs/issues/92981>
+    #[error(
+        "The vault name '{0}' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name must begin with a letter, end with a letter or digit, and not contain consecutive hyphens. Follow this link for more information: https://go.microsoft.com/fwlink/?linkid=2147742"
+    )]
+    VaultNameInvalid(String),
+    /// The vault refuses.
+    #[error(transparent)]
+    Vault(#[from] sealock_vault::Error),
     /// The directory refuses.
     #[error(transparent)]
     Directory(#[from] sealock_entra::Error),
@@ -178,6 +188,7 @@ impl Error {
             Self::Store(error)
             | Self::Cmk(sealock_cmk::Error::Store(error))
             | Self::Registry(sealock_registry::Error::Store(error)) => error.fault(),
+            Self::Vault(error) => error.fault(),
             _ => None,
         }
     }
@@ -224,6 +235,12 @@ impl Error {
             Self::SubscriptionNotFound(_) => (S::NOT_FOUND, "SubscriptionNotFound"),
             Self::Unauthenticated { code, .. } => (S::UNAUTHORIZED, code),
             Self::UnknownPath(_) => (S::NOT_FOUND, "InvalidResourceType"),
+            Self::Vault(error) => match StatusCode::from_u16(error.status()) {
+                Ok(S::BAD_REQUEST) => (S::BAD_REQUEST, "BadRequest"),
+                Ok(status) => (status, error.code()),
+                Err(_) => (S::INTERNAL_SERVER_ERROR, "InternalServerError"),
+            },
+            Self::VaultNameInvalid(_) => (S::BAD_REQUEST, "VaultNameNotValid"),
             Self::Directory(error) => match error {
                 sealock_entra::Error::TagsInvalid(_) => (S::BAD_REQUEST, "InvalidTags"),
                 _ => (S::INTERNAL_SERVER_ERROR, "InternalServerError"),

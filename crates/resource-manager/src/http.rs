@@ -6,6 +6,7 @@
 mod authentication;
 mod body;
 mod cloud;
+mod deleted_vaults;
 mod endpoint;
 mod error;
 mod groups;
@@ -15,6 +16,7 @@ mod providers;
 mod registries;
 mod resources;
 mod subscriptions;
+mod vaults;
 
 use std::sync::Arc;
 
@@ -24,14 +26,17 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     response::Response,
 };
+use sealock_core::excerpt;
 use sealock_entra::{Caller, Principal};
 use sealock_http::{Connection, Found, Query, header_value};
+use sealock_vault::{Client, Origin, Requester};
 use uuid::Uuid;
 
 pub use self::endpoint::{is_known_path, is_resource_manager_path};
 use self::{
     endpoint::Endpoint,
     registries::{ScopeMapCall, TokenCall},
+    vaults::PolicyUpdate,
 };
 use crate::{Error, ResourceManager, Result, resource_type::ApiVersion};
 
@@ -40,6 +45,7 @@ struct Call {
     manager: Arc<ResourceManager>,
     connection: Connection,
     principal: Principal,
+    user_agent: String,
     api_version: ApiVersion,
     query: Query,
 }
@@ -77,10 +83,13 @@ async fn route(manager: &Arc<ResourceManager>, connection: Connection, request: 
         method: not_allowed.method,
         allowed: not_allowed.allowed,
     })?;
+    let user_agent = parts.headers.get(header::USER_AGENT);
+    let user_agent = user_agent.and_then(|value| value.to_str().ok());
     let call = Call {
         manager: Arc::clone(manager),
         connection,
         principal,
+        user_agent: excerpt(user_agent.unwrap_or_default()).to_owned(),
         api_version: ApiVersion::parse(query.first_ignoring_case("api-version"))?,
         query,
     };
@@ -91,14 +100,23 @@ async fn route(manager: &Arc<ResourceManager>, connection: Connection, request: 
 #[expect(clippy::too_many_lines, reason = "one arm for each endpoint")]
 async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
     match endpoint {
+        Endpoint::AddPolicies { group, vault, .. } => {
+            vaults::update_policies(call, body, (group, vault), PolicyUpdate::Add).await
+        }
         Endpoint::CheckGroup { group, .. } => groups::check(call, group).await,
+        Endpoint::CheckVaultName { .. } => vaults::check_name(call, body).await,
         Endpoint::DeleteGroup { group, .. } => groups::delete(call, group).await,
         Endpoint::DeleteIdentity {
             group, identity, ..
         } => identities::delete(call, group, identity).await,
+        Endpoint::DeleteVault { group, vault, .. } => vaults::delete(call, group, vault).await,
         Endpoint::ListAssociatedResources {
             group, identity, ..
         } => identities::list_associated(call, group, identity).await,
+        Endpoint::ListDeletedManagedHsms { .. }
+        | Endpoint::ListManagedHsms { .. }
+        | Endpoint::ListManagedHsmsOfGroup { .. } => Ok(vaults::list_managed_hsms()),
+        Endpoint::ListDeletedVaults { .. } => deleted_vaults::list(call).await,
         Endpoint::ListGroups { .. } => groups::list(call).await,
         Endpoint::ListIdentities { .. } => identities::list(call, None).await,
         Endpoint::ListIdentitiesOfGroup { group, .. } => identities::list(call, Some(group)).await,
@@ -108,25 +126,44 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
         Endpoint::ListResourcesOfGroup { group, .. } => resources::list(call, Some(group)).await,
         Endpoint::ListSubscriptions => subscriptions::list(call).await,
         Endpoint::ListTenants => Ok(subscriptions::tenants(&call)),
+        Endpoint::ListVaults { .. } => vaults::list(call, None).await,
+        Endpoint::ListVaultsOfGroup { group, .. } => vaults::list(call, Some(group)).await,
         Endpoint::PatchGroup { group, .. } => groups::patch(call, body, group).await,
         Endpoint::PatchIdentity {
             group, identity, ..
         } => identities::patch(call, body, group, identity).await,
+        Endpoint::PatchVault { group, vault, .. } => vaults::patch(call, body, group, vault).await,
+        Endpoint::PurgeVault {
+            location, vault, ..
+        } => deleted_vaults::purge(call, location, vault).await,
         Endpoint::PutGroup { group, .. } => groups::put(call, body, group).await,
         Endpoint::PutIdentity {
             group, identity, ..
         } => identities::put(call, body, group, identity).await,
+        Endpoint::PutVault { group, vault, .. } => vaults::put(call, body, group, vault).await,
         // Every provider is registered already.
         Endpoint::RegisterProvider { namespace, .. } | Endpoint::ShowProvider { namespace, .. } => {
             providers::show(&namespace)
         }
+        Endpoint::RemovePolicies { group, vault, .. } => {
+            vaults::update_policies(call, body, (group, vault), PolicyUpdate::Remove).await
+        }
+        Endpoint::ReplacePolicies { group, vault, .. } => {
+            vaults::update_policies(call, body, (group, vault), PolicyUpdate::Replace).await
+        }
         Endpoint::ShowCloud => Ok(cloud::show(&call.manager, &call.query)),
+        Endpoint::ShowDeletedVault {
+            location, vault, ..
+        } => deleted_vaults::show(call, location, vault).await,
         Endpoint::ShowGroup { group, .. } => groups::show(call, group).await,
         Endpoint::ShowIdentity {
             group, identity, ..
         } => identities::show(call, group, identity).await,
         Endpoint::ShowOperationResult { operation, .. } => {
             operations::show_result(call, operation).await
+        }
+        Endpoint::ShowPurgeResult { operation, .. } => {
+            deleted_vaults::show_result(call, operation).await
         }
         Endpoint::ShowSubscription { .. } => subscriptions::show(call).await,
         Endpoint::CheckRegistryName { .. } => registries::check_name(call, body).await,
@@ -304,6 +341,7 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
             .delete(token)
             .await
         }
+        Endpoint::ShowVault { group, vault, .. } => vaults::show(call, group, vault).await,
     }
 }
 
@@ -336,6 +374,19 @@ impl Call {
 
     fn caller(&self) -> Caller {
         Caller::Principal(self.principal.clone())
+    }
+
+    /// Returns the caller as a vault sees it. The caller's roles must be checked already.
+    fn requester(&self) -> Requester {
+        Requester {
+            caller: self.caller(),
+            client: Client {
+                origin: Origin::ResourceManager(self.connection.client_address()),
+                user_agent: self.user_agent.clone(),
+                api_version: Some(self.api_version.as_str().to_owned()),
+                correlation_id: Uuid::new_v4(),
+            },
+        }
     }
 
     /// Returns the absolute URL of a path, with the request's version. Clients poll it.

@@ -2,6 +2,10 @@
 
 use sealock_core::ResourceGroupName;
 use sealock_entra::TrackedResource;
+use sealock_vault::{
+    Requester,
+    operation::{DeleteVault, ManagedVault},
+};
 
 use crate::{ResourceManager, Result};
 
@@ -17,10 +21,18 @@ pub(crate) struct GenericResource {
 
 pub(crate) const REGISTRY: &str = sealock_registry::RESOURCE_TYPE;
 pub(crate) const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+pub(crate) const VAULT: &str = "Microsoft.KeyVault/vaults";
 
 impl ResourceManager {
     /// Returns all resources, sorted by type and name.
     pub(crate) async fn resources(&self) -> Result<Vec<GenericResource>> {
+        let vaults = self.vaults.resources().await?.into_iter();
+        let vaults = vaults.map(|(name, resource)| GenericResource {
+            id: resource.id(VAULT, name.as_str()),
+            name: name.to_string(),
+            resource_type: VAULT,
+            resource,
+        });
         let identities = self.directory.identities().await?.into_iter();
         let identities = identities.map(|identity| GenericResource {
             id: identity.resource_id(),
@@ -35,7 +47,7 @@ impl ResourceManager {
             resource_type: REGISTRY,
             resource: registry.record.resource.clone(),
         });
-        Ok(registries.chain(identities).collect())
+        Ok(registries.chain(vaults).chain(identities).collect())
     }
 
     /// Deletes all resources of a group.
@@ -43,6 +55,14 @@ impl ResourceManager {
         for registry in self.registries.list().await? {
             if is_in(&registry.record.resource, group) {
                 self.registries.delete(&registry.record.name).await?;
+            }
+        }
+        for (vault, resource) in self.vaults.resources().await? {
+            if is_in(&resource, group) {
+                let target = ManagedVault::in_group(vault, group.clone());
+                let operator = Requester::operator();
+                let permit = self.vaults.authorize(&operator, DeleteVault, target);
+                permit.await?.run().await?;
             }
         }
         for identity in self.directory.identities().await? {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use sealock_core::{Clock, KeyName, Kid, PublicName, VaultName};
-use sealock_entra::Directory;
+use sealock_entra::{Directory, TrackedResource};
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use tokio::sync::Notify;
@@ -71,6 +71,22 @@ impl KeyVault {
             Err(Error::KeyNotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns true if no vault has this name, deleted or not.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn is_name_free(&self, vault: &VaultName) -> Result<bool> {
+        Ok(self.service.find_vault(vault).await?.is_none())
+    }
+
+    /// Returns the vaults that are not deleted, with their places, tags and history.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn resources(&self) -> Result<Vec<(VaultName, TrackedResource)>> {
+        self.service.resources().await
     }
 
     /// Checks that the vault exists and is not deleted.

@@ -34,6 +34,19 @@ impl Service {
         Ok(record.filter(|record| !self.retention_has_passed(record.deletion)))
     }
 
+    /// Returns the vaults that are not deleted, with their places, tags and history.
+    pub(crate) async fn resources(&self) -> Result<Vec<(VaultName, TrackedResource)>> {
+        let mut resources = Vec::new();
+        let mut vaults = self.store.scan(&VAULTS, &[], Bound::Unbounded);
+        while let Some(entry) = vaults.try_next().await? {
+            if entry.record.deletion.is_none() {
+                let vault = parse_segment(&entry.key, 0)?;
+                resources.push((vault, entry.record.value.resource));
+            }
+        }
+        Ok(resources)
+    }
+
     /// Returns the vault's ARM id. A vault that does not exist has one in the default resource group.
     pub(crate) async fn resource_id(&self, vault: &VaultName) -> Result<String> {
         let resource = match self.find_vault(vault).await? {

@@ -107,6 +107,13 @@ impl SystemDataBody {
 
 impl From<SystemData> for SystemDataBody {
     fn from(data: SystemData) -> Self {
+        Self::with_digits(data, 7)
+    }
+}
+
+impl SystemDataBody {
+    /// Writes times with this many digits after the seconds.
+    pub(super) fn with_digits(data: SystemData, digits: usize) -> Self {
         let kind = |author: &Author| match author.kind {
             AuthorKind::Application => "Application",
             AuthorKind::ManagedIdentity => "ManagedIdentity",
@@ -115,10 +122,10 @@ impl From<SystemData> for SystemDataBody {
         Self {
             created_by_type: kind(&data.created_by),
             created_by: data.created_by.name,
-            created_at: format!("{:.7}", data.created_at),
+            created_at: format!("{:.digits$}", data.created_at),
             last_modified_by_type: kind(&data.last_modified_by),
             last_modified_by: data.last_modified_by.name,
-            last_modified_at: format!("{:.7}", data.last_modified_at),
+            last_modified_at: format!("{:.digits$}", data.last_modified_at),
         }
     }
 }

@@ -1,5 +1,6 @@
 use sealock_core::{
-    IdentityName, RegistryName, ResourceGroupName, ScopeMapName, TokenName, excerpt,
+    IdentityName, Location, RegistryName, ResourceGroupName, ScopeMapName, TokenName, VaultName,
+    excerpt,
 };
 use sealock_entra::SUBSCRIPTION;
 use sealock_http::{MatchedRequest, Parameter, Query, Spelling};
@@ -111,6 +112,38 @@ sealock_http::endpoints! {
         => PatchToken { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, token: TokenName },
     DELETE "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{registry}/tokens/{token}"
         => DeleteToken { subscription: Subscription, group: ResourceGroupName, registry: RegistryName, token: TokenName },
+
+    POST "/subscriptions/{subscription}/providers/Microsoft.KeyVault/checkNameAvailability"
+        => CheckVaultName { subscription: Subscription },
+    GET "/subscriptions/{subscription}/providers/Microsoft.KeyVault/vaults" => ListVaults { subscription: Subscription },
+    GET "/subscriptions/{subscription}/providers/Microsoft.KeyVault/deletedVaults" => ListDeletedVaults { subscription: Subscription },
+    GET "/subscriptions/{subscription}/providers/Microsoft.KeyVault/managedHSMs" => ListManagedHsms { subscription: Subscription },
+    GET "/subscriptions/{subscription}/providers/Microsoft.KeyVault/deletedManagedHSMs"
+        => ListDeletedManagedHsms { subscription: Subscription },
+    GET "/subscriptions/{subscription}/providers/Microsoft.KeyVault/locations/{location}/deletedVaults/{vault}"
+        => ShowDeletedVault { subscription: Subscription, location: Location, vault: VaultName },
+    POST "/subscriptions/{subscription}/providers/Microsoft.KeyVault/locations/{location}/deletedVaults/{vault}/purge"
+        => PurgeVault { subscription: Subscription, location: Location, vault: VaultName },
+    GET "/subscriptions/{subscription}/providers/Microsoft.KeyVault/locations/{location}/operationResults/{operation}"
+        => ShowPurgeResult { subscription: Subscription, operation: Word },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults"
+        => ListVaultsOfGroup { subscription: Subscription, group: ResourceGroupName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/managedHSMs"
+        => ListManagedHsmsOfGroup { subscription: Subscription, group: ResourceGroupName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}"
+        => ShowVault { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
+    PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}"
+        => PutVault { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
+    PATCH "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}"
+        => PatchVault { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
+    DELETE "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}"
+        => DeleteVault { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
+    PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/accessPolicies/add"
+        => AddPolicies { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
+    PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/accessPolicies/replace"
+        => ReplacePolicies { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
+    PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/accessPolicies/remove"
+        => RemovePolicies { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
 }
 
 /// The emulator's subscription in a path.
@@ -145,7 +178,22 @@ macro_rules! names {
     )+};
 }
 
-names!(IdentityName, RegistryName, ScopeMapName, TokenName);
+names!(
+    IdentityName,
+    Location,
+    RegistryName,
+    ScopeMapName,
+    TokenName
+);
+
+impl Parameter<Error> for VaultName {
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        let given = request.segment(name);
+        given
+            .parse()
+            .map_err(|_| Error::VaultNameInvalid(excerpt(given).to_owned()))
+    }
+}
 
 /// A segment that any text may fill.
 #[derive(Debug, PartialEq)]

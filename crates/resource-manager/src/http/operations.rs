@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Answer, Call, endpoint::Word};
 
 /// The seconds after which a client shall poll. The Azure SDKs take 0 for no value, and then wait 30 seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+pub(super) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// Answers 202 for an operation whose work is done. The client fetches the result at `Location`.
 ///

@@ -33,7 +33,7 @@ pub(super) fn purge_protection_is_irreversible(
 
 /// Resource Manager takes `true` or nothing, even for a vault without purge protection.
 ///
-/// <https://github.com/Azure/azure-rest-api-specs/issues/23831>
+/// <https://github.com/Azure/azure-rest-api-specs/issues/18106>
 pub(super) fn purge_protection_cannot_be_false(requested: Option<bool>) -> Result<()> {
     match requested {
         Some(false) => Err(purge_protection_refusal()),

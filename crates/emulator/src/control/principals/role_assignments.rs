@@ -69,7 +69,7 @@ pub(in crate::control) async fn remove(
 /// Parses a role and its scope.
 async fn parse(services: &Services, body: api::RoleAtScope) -> Answer<(Role, RoleScope)> {
     let scope = match (body.registry, body.vault, body.scope) {
-(Some(registry), None, None) => {
+        (Some(registry), None, None) => {
             let registry = services.registries.get(&registry).await?;
             registry.record.resource_id()
         }
