@@ -125,6 +125,15 @@ pub enum Error {
         /// The location in the request.
         requested: Location,
     },
+    /// No built-in role has this id.
+    #[error("The specified role definition with ID '{0}' does not exist.")]
+    RoleDefinitionUnknown(String),
+    /// The name of a role assignment is not a UUID.
+    #[error("The role assignment ID '{0}' is not valid. The role assignment ID must be a GUID.")]
+    RoleAssignmentNameInvalid(String),
+    /// No role assignment has this name.
+    #[error("The role assignment '{0}' is not found.")]
+    RoleAssignmentUnknown(String),
     /// A new registry needs a SKU.
     #[error("The SKU property is required for this definition.")]
     SkuMissing,
@@ -223,6 +232,9 @@ impl Error {
             Self::OperationNotFound(_) => (S::NOT_FOUND, "OperationNotFound"),
             Self::PropertyUnsupported { .. } => (S::BAD_REQUEST, "NotSupportedByEmulator"),
             Self::RegistryNameTaken(_) => (S::CONFLICT, "RegistryNameAlreadyInUse"),
+            Self::RoleAssignmentNameInvalid(_) => (S::BAD_REQUEST, "InvalidRoleAssignmentId"),
+            Self::RoleAssignmentUnknown(_) => (S::NOT_FOUND, "RoleAssignmentNotFound"),
+            Self::RoleDefinitionUnknown(_) => (S::NOT_FOUND, "RoleDefinitionDoesNotExist"),
             Self::SkuMissing => (S::BAD_REQUEST, "SkuRequired"),
             Self::ProviderUnknown(_) => (S::NOT_FOUND, "InvalidResourceNamespace"),
             Self::ResourceNotFound { .. } | Self::SubresourceNotFound(_) => {
@@ -242,7 +254,7 @@ impl Error {
             },
             Self::VaultNameInvalid(_) => (S::BAD_REQUEST, "VaultNameNotValid"),
             Self::Directory(error) => match error {
-                sealock_entra::Error::TagsInvalid(_) => (S::BAD_REQUEST, "InvalidTags"),
+                error if error.status_and_code().0.is_client_error() => error.status_and_code(),
                 _ => (S::INTERNAL_SERVER_ERROR, "InternalServerError"),
             },
             Self::Cmk(sealock_cmk::Error::Refused(refusal)) => (S::BAD_REQUEST, refusal.code()),

@@ -15,6 +15,7 @@ mod operations;
 mod providers;
 mod registries;
 mod resources;
+mod roles;
 mod subscriptions;
 mod vaults;
 
@@ -166,6 +167,18 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
             deleted_vaults::show_result(call, operation).await
         }
         Endpoint::ShowSubscription { .. } => subscriptions::show(call).await,
+        Endpoint::ListRoleDefinitions { scope } => roles::list_definitions(&call, &scope),
+        Endpoint::ShowRoleDefinition { role } => roles::show_definition(&role),
+        Endpoint::ListRoleAssignments { scope } => roles::list(call, scope.0).await,
+        Endpoint::ShowRoleAssignment { scope, assignment } => {
+            roles::show(call, scope.0, assignment).await
+        }
+        Endpoint::PutRoleAssignment { scope, assignment } => {
+            roles::put(call, body, scope.0, assignment).await
+        }
+        Endpoint::DeleteRoleAssignment { scope, assignment } => {
+            roles::delete(call, scope.0, assignment).await
+        }
         Endpoint::CheckRegistryName { .. } => registries::check_name(call, body).await,
         Endpoint::ListRegistries { .. } => registries::list(call, None).await,
         Endpoint::ListRegistriesOfGroup { group, .. } => registries::list(call, Some(group)).await,

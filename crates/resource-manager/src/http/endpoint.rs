@@ -2,7 +2,7 @@ use sealock_core::{
     IdentityName, Location, RegistryName, ResourceGroupName, ScopeMapName, TokenName, VaultName,
     excerpt,
 };
-use sealock_entra::SUBSCRIPTION;
+use sealock_entra::{RoleScope, SUBSCRIPTION};
 use sealock_http::{MatchedRequest, Parameter, Query, Spelling};
 
 use crate::{Error, Result, groups};
@@ -144,6 +144,21 @@ sealock_http::endpoints! {
         => ReplacePolicies { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
     PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/accessPolicies/remove"
         => RemovePolicies { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
+
+    GET "/{scope...}/providers/Microsoft.Authorization/roleDefinitions"
+        | "/providers/Microsoft.Authorization/roleDefinitions"
+        => ListRoleDefinitions { scope: Scope },
+    GET "/{scope...}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        | "/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        => ShowRoleDefinition { role: Word },
+    GET "/{scope...}/providers/Microsoft.Authorization/roleAssignments"
+        => ListRoleAssignments { scope: Scope },
+    GET "/{scope...}/providers/Microsoft.Authorization/roleAssignments/{assignment}"
+        => ShowRoleAssignment { scope: Scope, assignment: Word },
+    PUT "/{scope...}/providers/Microsoft.Authorization/roleAssignments/{assignment}"
+        => PutRoleAssignment { scope: Scope, assignment: Word },
+    DELETE "/{scope...}/providers/Microsoft.Authorization/roleAssignments/{assignment}"
+        => DeleteRoleAssignment { scope: Scope, assignment: Word },
 }
 
 /// The emulator's subscription in a path.
@@ -192,6 +207,19 @@ impl Parameter<Error> for VaultName {
         given
             .parse()
             .map_err(|_| Error::VaultNameInvalid(excerpt(given).to_owned()))
+    }
+}
+
+/// The scope of a role: the ARM id before the provider of roles.
+#[derive(Debug, PartialEq)]
+pub(super) struct Scope(pub(super) RoleScope);
+
+impl Parameter<Error> for Scope {
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        let Some(path) = request.captured(name) else {
+            return Ok(Self(RoleScope::subscription()));
+        };
+        Ok(Self(format!("/{path}").parse()?))
     }
 }
 
