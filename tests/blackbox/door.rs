@@ -455,20 +455,7 @@ fn unimplemented_services_refuse_in_their_own_form() {
             oci,
             "replicas",
         ),
-        (
-            "management.localhost",
-            "/subscriptions",
-            arm,
-            "Azure Resource Manager",
-        ),
-        ("management.azure.com", "/", arm, "Azure Resource Manager"),
         ("graph.localhost", "/v1.0/me", arm, "Graph"),
-        (
-            "localhost",
-            "/subscriptions/0?api-version=2023-07-01",
-            arm,
-            "Azure Resource Manager",
-        ),
     ] {
         for method in ["GET", "POST"] {
             let answer = client.send(method, path, &[("host", host)], b"");

@@ -84,7 +84,7 @@ fn port_serves_tls_under_exactly_the_served_names() {
         ("sealock.azurecr.localhost", "/v2/", 401),
         ("sealock.eastus.geo.azurecr.localhost", "/v2/", 501),
         ("sealock.vault.localhost", "/keys", 401),
-        ("management.localhost", "/subscriptions", 501),
+        ("management.localhost", "/subscriptions", 401),
         ("login.localhost", "/", 404),
         ("graph.localhost", "/", 501),
     ] {

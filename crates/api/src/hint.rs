@@ -1,8 +1,5 @@
 use schemars::JsonSchema;
-use sealock_core::{
-    ApplicationName, IdentityName, KeyName, KeyVersion, RegistryName, ScopeMapName, TokenName,
-    VaultName,
-};
+use sealock_core::{ApplicationName, IdentityName, KeyName, KeyVersion, RegistryName, VaultName};
 use serde::{Deserialize, Serialize};
 
 use crate::{KeyOperation, KeyPermission};
@@ -23,8 +20,6 @@ pub enum Hint {
         /// The vault.
         vault: VaultName,
     },
-    /// Assign a role to a principal.
-    AssignAnyRole,
     /// Assign a role in a vault.
     AssignRole {
         /// The role's name.
@@ -84,20 +79,6 @@ pub enum Hint {
         /// The registry.
         registry: RegistryName,
     },
-    /// Create the scope map.
-    CreateScopeMap {
-        /// The registry.
-        registry: RegistryName,
-        /// The scope map.
-        scope_map: ScopeMapName,
-    },
-    /// Create the token.
-    CreateToken {
-        /// The registry.
-        registry: RegistryName,
-        /// The token.
-        token: TokenName,
-    },
     /// Create the vault.
     CreateVault {
         /// The vault.
@@ -110,36 +91,12 @@ pub enum Hint {
         /// The key.
         key: KeyName,
     },
-    /// Delete the managed identity.
-    DeleteIdentity {
-        /// The identity.
-        identity: IdentityName,
-    },
     /// Delete the key. Only a deleted key can be purged.
     DeleteKey {
         /// The vault.
         vault: VaultName,
         /// The key.
         key: KeyName,
-    },
-    /// Delete the registry.
-    DeleteRegistry {
-        /// The registry.
-        registry: RegistryName,
-    },
-    /// Delete the scope map.
-    DeleteScopeMap {
-        /// The registry.
-        registry: RegistryName,
-        /// The scope map.
-        scope_map: ScopeMapName,
-    },
-    /// Delete the token.
-    DeleteToken {
-        /// The registry.
-        registry: RegistryName,
-        /// The token.
-        token: TokenName,
     },
     /// Delete the vault. Only a deleted vault can be purged.
     DeleteVault {
@@ -184,11 +141,6 @@ pub enum Hint {
         principal: NamedPrincipal,
         /// The permissions.
         permissions: Vec<KeyPermission>,
-    },
-    /// Grant a principal permissions in an access policy.
-    GrantAnyAccess {
-        /// The vault.
-        vault: VaultName,
     },
     /// List the applications.
     ListApplications,
@@ -261,18 +213,6 @@ pub enum Hint {
         /// The key.
         key: KeyName,
     },
-    /// Remove a role from a principal.
-    RemoveRole,
-    /// Renew one of the passwords of the registry's admin user.
-    RenewCredential {
-        /// The registry.
-        registry: RegistryName,
-    },
-    /// Renew one of the passwords of a token.
-    RenewPassword {
-        /// The registry.
-        registry: RegistryName,
-    },
     /// Delete and purge the key, so that the backup can be restored.
     ReplaceKey {
         /// The vault.
@@ -287,23 +227,8 @@ pub enum Hint {
         /// The key.
         key: KeyName,
     },
-    /// Revoke permissions of a principal in an access policy.
-    RevokeAnyAccess {
-        /// The vault.
-        vault: VaultName,
-    },
     /// Look for the refusals in the audit log.
     ShowAudit,
-    /// Show the passwords of the registry's admin user.
-    ShowCredentials {
-        /// The registry.
-        registry: RegistryName,
-    },
-    /// Show the managed identity.
-    ShowIdentity {
-        /// The identity.
-        identity: IdentityName,
-    },
     /// Show the key and its versions.
     ShowKey {
         /// The vault.
@@ -311,32 +236,8 @@ pub enum Hint {
         /// The key.
         key: KeyName,
     },
-    /// Show the registry.
-    ShowRegistry {
-        /// The registry.
-        registry: RegistryName,
-    },
-    /// Show the scope map.
-    ShowScopeMap {
-        /// The registry.
-        registry: RegistryName,
-        /// The scope map.
-        scope_map: ScopeMapName,
-    },
     /// Show the status of the emulator.
     ShowStatus,
-    /// Show the token.
-    ShowToken {
-        /// The registry.
-        registry: RegistryName,
-        /// The token.
-        token: TokenName,
-    },
-    /// Show the size of the registry's content.
-    ShowUsage {
-        /// The registry.
-        registry: RegistryName,
-    },
     /// Show the vault, or choose another name.
     ShowVault {
         /// The vault.
@@ -350,23 +251,6 @@ pub enum Hint {
         key: KeyName,
         /// The version.
         version: KeyVersion,
-    },
-    /// Change the logins of the registry.
-    UpdateRegistry {
-        /// The registry.
-        registry: RegistryName,
-    },
-    /// Change the token.
-    UpdateToken {
-        /// The registry.
-        registry: RegistryName,
-        /// The token.
-        token: TokenName,
-    },
-    /// Change the vault.
-    UpdateVault {
-        /// The vault.
-        vault: VaultName,
     },
     /// Verify the stored content.
     Verify,

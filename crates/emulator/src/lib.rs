@@ -10,7 +10,6 @@ mod control;
 mod error;
 mod listener;
 mod offline;
-mod resource_manager;
 mod routing;
 mod secrets;
 mod services;
@@ -25,7 +24,6 @@ pub use listener::Protocol;
 pub use offline::{
     DisabledKey, OfflineFlags, OfflineVerification, Repaired, repair, verify_offline,
 };
-pub use resource_manager::WriteCommand;
 pub use routing::host::is_azure_host;
 pub use secrets::shared_secret::CONTROL_TOKEN_FILE;
 pub use startup::{

@@ -20,7 +20,7 @@ use crate::{
 pub struct RegistryRequest {
     /// Its service tier.
     pub sku: Sku,
-    /// Its place, tags and history. The place of an existing registry must be unchanged.
+    /// Its place, tags and history. An existing registry keeps its place.
     pub resource: TrackedResource,
     /// Its identities. `None` leaves them as they are.
     pub identities: Option<RequestedIdentities>,
@@ -165,7 +165,12 @@ impl Registries {
         }
         let record = RegistryRecord {
             sku: *sku,
-            resource: request.resource.clone(),
+            // A registry never moves, even if two requests create it at once.
+            resource: TrackedResource {
+                resource_group: existing.resource.resource_group.clone(),
+                location: existing.resource.location.clone(),
+                ..request.resource.clone()
+            },
             ..existing.value.clone()
         };
         let batch = Batch::new()

@@ -33,7 +33,7 @@ use sealock_http::{Connection, Found, Query, header_value};
 use sealock_vault::{Client, Origin, Requester};
 use uuid::Uuid;
 
-pub use self::endpoint::{is_known_path, is_resource_manager_path};
+pub use self::endpoint::is_resource_manager_path;
 use self::{
     endpoint::Endpoint,
     registries::{ScopeMapCall, TokenCall},

@@ -8,12 +8,16 @@ use sealock_entra::{Caller, Tags, TrackedResource};
 use sealock_registry::{
     AssignedIdentity, Registry, RegistryRecord, RegistryRequest, RequestedIdentities,
 };
+use sealock_store::{Lock, LockGuard};
 
 use crate::{
     Error, ResourceManager, Result,
     groups::parse_name,
     resources::{REGISTRY, is_in},
 };
+
+/// The lock of a registry's name, which is unique across all groups.
+const REGISTRY_NAME: Lock = Lock::new("registry-name");
 
 /// A change of a registry. What is `None` stays as it is.
 #[derive(Debug, Default)]
@@ -92,7 +96,13 @@ impl ResourceManager {
         }
     }
 
-    /// Creates a registry. The caller holds the group.
+    /// Waits until no other request creates a registry of this name.
+    pub(crate) async fn reserve_registry_name(&self, name: &RegistryName) -> Result<LockGuard> {
+        let key = [name.as_str()];
+        Ok(self.store.lock_exclusive(&REGISTRY_NAME, &key).await?)
+    }
+
+    /// Creates a registry. The caller holds the group and the name.
     pub(crate) async fn create_registry(
         &self,
         name: &RegistryName,

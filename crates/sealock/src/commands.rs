@@ -84,7 +84,6 @@ impl Commands {
             Hint::AllowAzureServices { vault } => {
                 format!("vault network update {vault} --bypass azure-services")
             }
-            Hint::AssignAnyRole => "role assign --help".to_owned(),
             Hint::AssignRole {
                 role,
                 principal,
@@ -109,15 +108,6 @@ impl Commands {
             Hint::CreateKey { vault, key } => format!("key create {key} --vault {vault}"),
             Hint::CreatePremiumVault => "vault create NAME --sku premium".to_owned(),
             Hint::CreateRegistry { registry } => format!("registry create {registry}"),
-            Hint::CreateScopeMap {
-                registry,
-                scope_map,
-            } => format!(
-                "registry scope-map create {scope_map} --registry {registry} --repository REPOSITORY ACTION"
-            ),
-            Hint::CreateToken { registry, token } => format!(
-                "registry token create {token} --registry {registry} --repository REPOSITORY ACTION"
-            ),
             Hint::CreateVault { vault } => format!("vault create {vault}"),
             Hint::CreateVaultAndRestoreKey { vault, .. } => {
                 let create = self.command(format_args!("vault create {vault}"));
@@ -125,16 +115,7 @@ impl Commands {
                     self.command(format_args!("key restore --vault {vault} --file BACKUP"));
                 return Some(format!("{create} && {restore}"));
             }
-            Hint::DeleteIdentity { identity } => format!("identity delete {identity}"),
             Hint::DeleteKey { vault, key } => format!("key delete {key} --vault {vault}"),
-            Hint::DeleteRegistry { registry } => format!("registry delete {registry} --yes"),
-            Hint::DeleteScopeMap {
-                registry,
-                scope_map,
-            } => format!("registry scope-map delete {scope_map} --registry {registry}"),
-            Hint::DeleteToken { registry, token } => {
-                format!("registry token delete {token} --registry {registry}")
-            }
             Hint::DeleteVault { vault } => format!("vault delete {vault}"),
             Hint::EmptyQuarantine => "registry gc --orphans".to_owned(),
             Hint::EnableAdmin { registry } => {
@@ -164,7 +145,6 @@ impl Commands {
                     format!("access grant --vault {vault} {principal} --permissions {permissions}")
                 }
             }
-            Hint::GrantAnyAccess { vault } => format!("access grant --vault {vault} --help"),
             Hint::ListApplications => "app list".to_owned(),
             Hint::ListIdentities => "identity list".to_owned(),
             Hint::ListKeys { vault } => format!("key list --vault {vault}"),
@@ -195,13 +175,6 @@ impl Commands {
                 let of_key = self.command(format_args!("key recover {key} --vault {vault}"));
                 return Some(format!("{of_vault} && {of_key}"));
             }
-            Hint::RemoveRole => "role remove --help".to_owned(),
-            Hint::RenewCredential { registry } => {
-                format!("registry credential renew {registry} --password-name NAME")
-            }
-            Hint::RenewPassword { registry } => {
-                format!("registry token renew TOKEN --registry {registry} --password-name NAME")
-            }
             Hint::ReplaceKey { vault, key } => {
                 let delete = self.command(format_args!("key delete {key} --vault {vault}"));
                 let purge = self.command(format_args!("key purge {key} --vault {vault} --yes"));
@@ -210,32 +183,15 @@ impl Commands {
             Hint::RestoreKey { vault, .. } => {
                 format!("key restore --vault {vault} --file BACKUP")
             }
-            Hint::RevokeAnyAccess { vault } => format!("access revoke --vault {vault} --help"),
             Hint::ShowAudit => "audit --result refused".to_owned(),
-            Hint::ShowCredentials { registry } => format!("registry credential show {registry}"),
-            Hint::ShowIdentity { identity } => format!("identity show {identity}"),
             Hint::ShowKey { vault, key } => format!("key show {key} --vault {vault}"),
-            Hint::ShowRegistry { registry } => format!("registry show {registry}"),
-            Hint::ShowScopeMap {
-                registry,
-                scope_map,
-            } => format!("registry scope-map show {scope_map} --registry {registry}"),
             Hint::ShowStatus => "status".to_owned(),
-            Hint::ShowToken { registry, token } => {
-                format!("registry token show {token} --registry {registry}")
-            }
-            Hint::ShowUsage { registry } => format!("registry show-usage {registry}"),
             Hint::ShowVault { vault } => format!("vault show {vault}"),
             Hint::StartKeyEarlier {
                 vault,
                 key,
                 version,
             } => format!("key update {key} --vault {vault} --version {version} --not-before TIME"),
-            Hint::UpdateRegistry { registry } => format!("registry update {registry} --help"),
-            Hint::UpdateToken { registry, token } => {
-                format!("registry token update {token} --registry {registry} --help")
-            }
-            Hint::UpdateVault { vault } => format!("vault update {vault} --help"),
             Hint::Verify => "verify".to_owned(),
         };
         Some(self.command(words))
@@ -295,7 +251,6 @@ fn describe_action(hint: &Hint) -> &str {
         Hint::Advice { text } => text,
         Hint::AllowPurge => "to confirm, add --yes",
         Hint::AllowAzureServices { .. } => "let trusted Azure services in",
-        Hint::AssignAnyRole => "assign one",
         Hint::AssignRole { vault: None, .. } => "assign it in a vault",
         Hint::AssignRole { .. } => "assign a role",
         Hint::AwaitDelay => {
@@ -305,25 +260,16 @@ fn describe_action(hint: &Hint) -> &str {
             "wait until fidelity.keyvault_delete_delay has passed, or advance the clock; then recover it"
         }
         Hint::AwaitRetention => "wait until it is purged at the end of its retention",
-        Hint::ChangeEncryption { .. }
-        | Hint::UpdateRegistry { .. }
-        | Hint::UpdateToken { .. }
-        | Hint::UpdateVault { .. } => "change it",
+        Hint::ChangeEncryption { .. } => "change it",
         Hint::ChangeIdentity { .. } => "switch to another identity",
         Hint::CollectGarbage { .. } => "remove unreferenced blobs",
         Hint::CreateApplication { .. }
         | Hint::CreateIdentity { .. }
         | Hint::CreateKey { .. }
         | Hint::CreateRegistry { .. }
-        | Hint::CreateScopeMap { .. }
-        | Hint::CreateToken { .. }
         | Hint::CreateVault { .. } => "create it",
         Hint::CreatePremiumVault => "create a premium vault",
         Hint::CreateVaultAndRestoreKey { .. } | Hint::RestoreKey { .. } => "restore the key",
-        Hint::DeleteIdentity { .. }
-        | Hint::DeleteRegistry { .. }
-        | Hint::DeleteScopeMap { .. }
-        | Hint::DeleteToken { .. } => "delete it",
         Hint::DeleteKey { .. } | Hint::DeleteVault { .. } => {
             "it is not deleted; to purge it, delete it first"
         }
@@ -331,7 +277,7 @@ fn describe_action(hint: &Hint) -> &str {
         Hint::EnableAdmin { .. } | Hint::EnableKey { .. } => "enable it",
         Hint::ExpireKeyLater { .. } => "postpone its expiry",
         Hint::FailBack { .. } => "end the failover",
-        Hint::GrantAccess { .. } | Hint::GrantAnyAccess { .. } => "grant it",
+        Hint::GrantAccess { .. } => "grant it",
         Hint::ListApplications => "list the applications",
         Hint::ListIdentities => "list the identities",
         Hint::ListKeys { .. } => "list the vault's keys, including deleted ones,",
@@ -347,21 +293,12 @@ fn describe_action(hint: &Hint) -> &str {
         Hint::RecoverKey { .. } | Hint::RecoverVault { .. } | Hint::RecoverVaultAndKey { .. } => {
             "recover it"
         }
-        Hint::RemoveRole => "remove it",
-        Hint::RenewCredential { .. } | Hint::RenewPassword { .. } => "renew a password",
         Hint::ReplaceKey { .. } => {
             "a key of this name already exists, and needs no restore if it is the same; to replace it, purge it"
         }
-        Hint::RevokeAnyAccess { .. } => "revoke it",
         Hint::ShowAudit => "see what the vault refused",
-        Hint::ShowCredentials { .. } => "see the passwords",
         Hint::ShowKey { .. } => "see it and its versions",
-        Hint::ShowIdentity { .. }
-        | Hint::ShowRegistry { .. }
-        | Hint::ShowScopeMap { .. }
-        | Hint::ShowToken { .. } => "see it",
         Hint::ShowStatus => "see why",
-        Hint::ShowUsage { .. } => "see how much it holds",
         Hint::ShowVault { .. } => "choose another name, or see the vault",
         Hint::StartKeyEarlier { .. } => "make it valid earlier",
         Hint::Unknown => "see the log",

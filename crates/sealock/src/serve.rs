@@ -1,9 +1,8 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
-use sealock_api::Hint;
 
-use crate::{banner, commands::Commands, error::Error, remedy};
+use crate::{banner, error::Error, remedy};
 
 /// Run the emulator
 #[derive(Debug, Args)]
@@ -55,12 +54,7 @@ impl Serve {
                 LogFormat::Json => sealock_emulator::LogFormat::Json,
             }),
         };
-        let served = sealock_emulator::serve(flags, command, |ready| banner::print(&ready));
+        let served = sealock_emulator::serve(flags, |ready| banner::print(&ready));
         served.map_err(|error| remedy::failed(&error))
     }
-}
-
-/// Returns the command of a hint, for the emulator at a port of this machine.
-fn command(port: u16, hint: &Hint) -> Option<String> {
-    Commands::default().for_port(port).for_hint(hint)
 }

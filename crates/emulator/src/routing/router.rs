@@ -22,7 +22,6 @@ use super::{
 use crate::{
     control,
     listener::{Peer, Slot},
-    resource_manager::ResourceManager,
     services::Services,
     tls::Trust,
 };
@@ -34,7 +33,6 @@ pub(crate) struct RequestRouter {
     hosts: Hosts,
     control: Router,
     friendly: FriendlyDoor,
-    resource_manager: ResourceManager,
 }
 
 impl RequestRouter {
@@ -43,14 +41,12 @@ impl RequestRouter {
         hosts: Hosts,
         trust: Trust,
         friendly_door: FriendlyDoor,
-        resource_manager: ResourceManager,
     ) -> Self {
         Self {
             control: control::router(services.clone(), trust, friendly_door.clone()),
             services,
             hosts,
             friendly: friendly_door,
-            resource_manager,
         }
     }
 
@@ -185,15 +181,9 @@ impl RequestRouter {
     }
 
     async fn resource_manager(&self, host: &Authority, request: Request) -> Response {
-        if resource_manager_http::is_known_path(request.uri().path()) {
-            let connection = connection(host, &request);
-            let manager = &self.services.resource_manager;
-            return resource_manager_http::answer(manager, connection, request).await;
-        }
-        let refusal = self
-            .resource_manager
-            .refusal(request.method(), request.uri());
-        ErrorFormat::Azure.refusal(StatusCode::NOT_IMPLEMENTED, &refusal)
+        let connection = connection(host, &request);
+        let manager = &self.services.resource_manager;
+        resource_manager_http::answer(manager, connection, request).await
     }
 
     async fn control(self, request: Request) -> Response {

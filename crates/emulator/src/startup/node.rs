@@ -14,9 +14,8 @@ use tokio::task::JoinHandle;
 
 use super::seed;
 use crate::{
-    Config, Error, WriteCommand,
+    Config, Error,
     listener::Listener,
-    resource_manager::ResourceManager,
     routing::{friendly_door::FriendlyDoor, host::Hosts, router::RequestRouter},
     services::Services,
     timekeeping,
@@ -91,22 +90,10 @@ impl Bound {
     }
 
     /// Serves requests until the services shut down.
-    pub(crate) fn serve(
-        self,
-        services: Services,
-        friendly_door: FriendlyDoor,
-        write_command: WriteCommand,
-    ) -> JoinHandle<()> {
+    pub(crate) fn serve(self, services: Services, friendly_door: FriendlyDoor) -> JoinHandle<()> {
         let shutdown = services.shutdown.clone();
         tokio::spawn(timekeeping::run_due_work(services.clone()));
-        let resource_manager = ResourceManager::new(self.address.port(), write_command);
-        let router = RequestRouter::new(
-            services,
-            self.hosts,
-            self.trust,
-            friendly_door,
-            resource_manager,
-        );
+        let router = RequestRouter::new(services, self.hosts, self.trust, friendly_door);
         let answer = move |request| router.clone().answer(request);
         tokio::spawn(self.listener.serve(
             self.tls,
@@ -142,7 +129,7 @@ impl Node {
         seed::seed(&services, config).await?;
         Ok(Self {
             address,
-            served: bound.serve(services.clone(), door, |_, _| None),
+            served: bound.serve(services.clone(), door),
             services,
         })
     }

@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{node::Bound, ready_file, seed};
 use crate::{
-    Auth, Config, Error, LogFormat, NamedDataDir, WriteCommand, config::Server, control,
+    Auth, Config, Error, LogFormat, NamedDataDir, config::Server, control,
     routing::friendly_door::FriendlyDoor, secrets::service_key, services::Services,
     storage::Storage, timekeeping, tls::Trust,
 };
@@ -72,16 +72,11 @@ pub struct Ready {
     pub pending_purges: Result<Vec<PendingPurge>, Problem>,
 }
 
-/// Runs an emulator until SIGTERM or ctrl-c. Calls `on_ready` once it serves requests. `write_command` writes the commands
-/// that refusals suggest.
+/// Runs an emulator until SIGTERM or ctrl-c. Calls `on_ready` once it serves requests.
 ///
 /// # Errors
 /// The emulator cannot start. [`Error::remedy`] suggests what to do.
-pub fn serve(
-    flags: Flags,
-    write_command: WriteCommand,
-    on_ready: impl FnOnce(Ready),
-) -> Result<(), Error> {
+pub fn serve(flags: Flags, on_ready: impl FnOnce(Ready)) -> Result<(), Error> {
     let mut config = Config::load(flags.config.as_deref(), environment())?;
     if !flags.listen.is_empty() {
         config.server.listen = flags.listen;
@@ -100,13 +95,7 @@ pub fn serve(
         .enable_all()
         .build()?;
     let config_file = flags.config.as_deref();
-    let run = run(
-        config,
-        config_file,
-        flags.ready_file,
-        write_command,
-        on_ready,
-    );
+    let run = run(config, config_file, flags.ready_file, on_ready);
     let result = runtime.block_on(run);
     runtime.shutdown_timeout(BLOCKING_LIMIT);
     result
@@ -116,7 +105,6 @@ async fn run(
     config: Config,
     config_file: Option<&Path>,
     ready_file: Option<PathBuf>,
-    write_command: WriteCommand,
     on_ready: impl FnOnce(Ready),
 ) -> Result<(), Error> {
     // Comes first, so that a signal during the start already ends the emulator in order.
@@ -171,7 +159,7 @@ async fn run(
 
     let (address, trust) = (bound.address, bound.trust.clone());
     let shutdown = services.shutdown.clone();
-    let served = bound.serve(services.clone(), friendly_door, write_command);
+    let served = bound.serve(services.clone(), friendly_door);
     if let Some(path) = &ready_file {
         write_ready_file(path, address, &trust, &shutdown)?;
     }

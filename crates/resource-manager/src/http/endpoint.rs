@@ -3,7 +3,7 @@ use sealock_core::{
     excerpt,
 };
 use sealock_entra::{RoleScope, SUBSCRIPTION};
-use sealock_http::{MatchedRequest, Parameter, Query, Spelling};
+use sealock_http::{MatchedRequest, Parameter, Spelling};
 
 use crate::{Error, Result, groups};
 
@@ -244,15 +244,10 @@ pub fn is_resource_manager_path(path: &str) -> bool {
         || is(first, &["metadata"]) && is(segments.next(), &["endpoints"])
 }
 
-/// Returns true if the endpoint table has a path.
-pub fn is_known_path(path: &str) -> bool {
-    let found = Endpoint::TABLE.find(&axum::http::Method::GET, path, &Query::default());
-    !matches!(found, Err(Error::UnknownPath(_)))
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::Method;
+    use sealock_http::Query;
 
     use super::*;
 

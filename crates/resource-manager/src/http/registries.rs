@@ -79,6 +79,7 @@ pub(super) async fn put(
     call.authorize(WRITE, &id(&group, &name)).await?;
     let request: RegistryRequestBody = read(content).await?;
     let (group, _guard) = call.manager.hold_group(&group).await?;
+    let _name = call.manager.reserve_registry_name(&name).await?;
     if let Some(existing) = call.manager.find_registry(&group.name, &name).await? {
         if let Some(location) = request.location.as_deref() {
             location_is_permanent(&existing, &location.parse()?)?;
@@ -195,6 +196,9 @@ pub(super) async fn usages(call: Call, group: ResourceGroupName, name: RegistryN
         Sku::Premium => 500,
     };
     let size = registry.usage().await?.bytes;
+    let scope_maps = registry.scope_maps().await?.into_iter();
+    // The built-in ones have no time of creation.
+    let scope_maps = scope_maps.filter(|it| it.created.is_some());
     let value = [
         usage(
             "Size",
@@ -207,7 +211,7 @@ pub(super) async fn usages(call: Call, group: ResourceGroupName, name: RegistryN
         count("IPRules", of_premium(100), 0),
         count("VNetRules", of_premium(100), 0),
         count("PrivateEndpointConnections", of_premium(200), 0),
-        count("ScopeMaps", 50_000, registry.scope_maps().await?.len()),
+        count("ScopeMaps", 50_000, scope_maps.count()),
         count("Tokens", 50_000, registry.tokens().await?.len()),
     ];
     Ok(Json(json!({"value": value})).into_response())

@@ -1,0 +1,455 @@
+use sealock_tests::{Answer, Emulator};
+use serde_json::{Value, json};
+
+use super::{Arm, SUBSCRIPTION, code, path_of, registry_path};
+
+const RESOURCE: &str = "Microsoft.ContainerRegistry/registries";
+
+/// An emulator with a group, an identity with access to a key, and a client that is logged in.
+struct Tutorial {
+    emulator: Emulator,
+    arm: Arm,
+    identity: Value,
+    /// The key's URL with its version.
+    kid: String,
+}
+
+impl Tutorial {
+    fn start() -> Self {
+        let emulator = Emulator::start();
+        let arm = Arm::developer(&emulator);
+        arm.create_group("rg1");
+        let identity = arm.create_identity("rg1", "id1");
+        emulator.cli(&["vault", "create", "kv1"]);
+        emulator.cli(&["key", "create", "key1", "--vault", "kv1"]);
+        let kid = emulator.json(&["key", "show", "key1", "--vault", "kv1"])["kid"].clone();
+        let permissions = "get,wrapKey,unwrapKey";
+        emulator.cli(&[
+            "access",
+            "grant",
+            "--vault",
+            "kv1",
+            "--identity",
+            "id1",
+            "--permissions",
+            permissions,
+        ]);
+        Self {
+            emulator,
+            arm,
+            identity,
+            kid: kid.as_str().unwrap().to_owned(),
+        }
+    }
+
+    fn client_id(&self) -> &Value {
+        &self.identity["properties"]["clientId"]
+    }
+
+    /// Returns the body of a request for a registry with this key.
+    fn body(&self, key: &str) -> Value {
+        json!({
+            "location": "westus",
+            "sku": {"name": "Premium"},
+            "identity": {
+                "type": "UserAssigned",
+                "userAssignedIdentities": {self.identity["id"].as_str().unwrap(): {}},
+            },
+            "properties": {
+                "adminUserEnabled": false,
+                "encryption": {
+                    "status": "enabled",
+                    "keyVaultProperties": {"keyIdentifier": key, "identity": self.client_id()},
+                },
+                "anonymousPullEnabled": false,
+            },
+        })
+    }
+
+    fn put(&self, body: &Value) -> Answer {
+        self.arm.send("PUT", &registry_path("rg1", "regone"), body)
+    }
+
+    fn patch(&self, body: &Value) -> Answer {
+        self.arm
+            .send("PATCH", &registry_path("rg1", "regone"), body)
+    }
+
+    fn show(&self) -> Value {
+        self.arm.get(&registry_path("rg1", "regone")).json()
+    }
+}
+
+/// Returns what a registry of this version has beside encryption, identity, id and history.
+fn policies(updated: &Value) -> Value {
+    json!({
+        "quarantinePolicy": {"status": "disabled"},
+        "trustPolicy": {"type": "Notary", "status": "disabled"},
+        "retentionPolicy": {"days": 7, "lastUpdatedTime": updated, "status": "disabled"},
+        "exportPolicy": {"status": "enabled"},
+        "azureADAuthenticationAsArmPolicy": {"status": "enabled"},
+        "softDeletePolicy": {"retentionDays": 7, "lastUpdatedTime": updated, "status": "disabled"},
+    })
+}
+
+#[test]
+fn registry_with_a_key_has_the_recorded_shape() {
+    let tutorial = Tutorial::start();
+    let created = tutorial.put(&tutorial.body(&tutorial.kid));
+    assert_eq!(created.status, 201, "{created:?}");
+    let found = created.json();
+    let id = format!("{SUBSCRIPTION}/resourceGroups/rg1/providers/{RESOURCE}/regone");
+    let (history, properties) = (&found["systemData"], &found["properties"]);
+    let login_server = format!(
+        "regone.azurecr.localhost:{}",
+        tutorial.emulator.address().rsplit(':').next().unwrap()
+    );
+    let updated = &properties["policies"]["retentionPolicy"]["lastUpdatedTime"];
+    let expected = json!({
+        "sku": {"name": "Premium", "tier": "Premium"},
+        "type": RESOURCE,
+        "identity": {
+            "type": "userAssigned",
+            "userAssignedIdentities": {tutorial.identity["id"].as_str().unwrap(): {
+                "principalId": tutorial.identity["properties"]["principalId"],
+                "clientId": tutorial.client_id(),
+            }},
+        },
+        "id": id,
+        "name": "regone",
+        "location": "westus",
+        "tags": {},
+        "systemData": {
+            "createdBy": super::DEVELOPER,
+            "createdByType": "Application",
+            "createdAt": history["createdAt"],
+            "lastModifiedBy": super::DEVELOPER,
+            "lastModifiedByType": "Application",
+            "lastModifiedAt": history["lastModifiedAt"],
+        },
+        "properties": {
+            "loginServer": login_server,
+            "creationDate": properties["creationDate"],
+            "provisioningState": "Creating",
+            "adminUserEnabled": false,
+            "networkRuleSet": {"defaultAction": "Allow", "ipRules": []},
+            "policies": policies(updated),
+            "encryption": {"status": "enabled", "keyVaultProperties": {
+                "keyIdentifier": tutorial.kid,
+                "versionedKeyIdentifier": tutorial.kid,
+                "identity": tutorial.client_id(),
+                "keyRotationEnabled": false,
+            }},
+            "dataEndpointEnabled": false,
+            "dataEndpointHostNames": [],
+            "privateEndpointConnections": [],
+            "publicNetworkAccess": "Enabled",
+            "networkRuleBypassOptions": "AzureServices",
+            "zoneRedundancy": "Disabled",
+            "anonymousPullEnabled": false,
+            "metadataSearch": "Disabled",
+        },
+    });
+    assert_eq!(found, expected);
+    let time = |value: &Value| value.as_str().unwrap().to_owned();
+    assert!(time(&history["createdAt"]).ends_with("+00:00"));
+    assert!(time(&properties["creationDate"]).ends_with('Z'));
+
+    let status = path_of(created.header("azure-asyncoperation")).to_owned();
+    let status = tutorial.arm.send_whole("GET", &status, &Value::Null);
+    assert_eq!(status.json(), json!({"status": "Succeeded"}));
+    let mut succeeded = expected;
+    succeeded["properties"]["provisioningState"] = "Succeeded".into();
+    assert_eq!(tutorial.show(), succeeded);
+    // A client sends back what it read.
+    let echoed = tutorial.put(&succeeded);
+    assert_eq!(echoed.status, 201, "{echoed:?}");
+    assert_eq!(
+        tutorial.show()["properties"]["encryption"],
+        succeeded["properties"]["encryption"]
+    );
+}
+
+#[test]
+fn key_is_rotated_to_another_version_and_to_the_registrys_own_identity() {
+    let tutorial = Tutorial::start();
+    let unversioned = tutorial.kid.rsplit_once('/').unwrap().0;
+    tutorial.put(&tutorial.body(unversioned));
+    let encryption = || tutorial.show()["properties"]["encryption"]["keyVaultProperties"].clone();
+    assert_eq!(encryption()["keyRotationEnabled"], true);
+    tutorial
+        .emulator
+        .cli(&["key", "rotate", "key1", "--vault", "kv1"]);
+    let newest = encryption()["versionedKeyIdentifier"].clone();
+    assert_ne!(newest, tutorial.kid, "the registry follows its key");
+
+    let rotated = tutorial.patch(&tutorial.body(&tutorial.kid));
+    assert_eq!(rotated.status, 201, "{rotated:?}");
+    assert_eq!(encryption()["versionedKeyIdentifier"], tutorial.kid);
+    assert_eq!(encryption()["keyRotationEnabled"], false);
+    assert!(encryption()["lastKeyRotationTimestamp"].is_string());
+
+    let both = json!({"identity": {"type": "SystemAssigned, UserAssigned"}});
+    assert_eq!(tutorial.patch(&both).status, 201);
+    let identity = tutorial.show()["identity"].clone();
+    assert_eq!(identity["type"], "systemAssigned, userAssigned");
+    let to_system = json!({"properties": {"encryption": {"status": "enabled", "keyVaultProperties":
+        {"keyIdentifier": unversioned, "identity": "system"}}}});
+    let refused = tutorial.patch(&to_system);
+    assert_eq!(refused.status, 400);
+    let message = refused.json()["error"]["message"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(message.starts_with("Failed to access KeyId"), "{message}");
+    assert_eq!(refused.json()["status"], "Failed");
+    let principal = identity["principalId"].as_str().unwrap();
+    tutorial.emulator.cli(&[
+        "access",
+        "grant",
+        "--vault",
+        "kv1",
+        "--identity",
+        principal,
+        "--permissions",
+        "get,wrapKey,unwrapKey",
+    ]);
+    assert_eq!(tutorial.patch(&to_system).status, 201);
+    assert_eq!(encryption()["identity"], "system");
+
+    // Now the user-assigned one may go, and the other one may not.
+    let only = |kind: &str| json!({"identity": {"type": kind}});
+    assert_eq!(tutorial.patch(&only("SystemAssigned")).status, 201);
+    let refused = tutorial.patch(&only("None"));
+    assert_eq!(
+        (refused.status, code(&refused)),
+        (400, "IdentityNotAssigned".to_owned())
+    );
+    assert_eq!(tutorial.show()["identity"]["type"], "systemAssigned");
+}
+
+#[test]
+fn broken_rule_is_refused_with_its_code_and_leaves_no_registry() {
+    let tutorial = Tutorial::start();
+    let body = || tutorial.body(&tutorial.kid);
+    let with = |path: &str, value: Value| {
+        let mut body = body();
+        *body.pointer_mut(path).unwrap() = value;
+        body
+    };
+    let key = "/properties/encryption/keyVaultProperties";
+    for (body, expected) in [
+        (
+            with("/sku/name", json!("Standard")),
+            "EncryptionNeedsPremium",
+        ),
+        (with("/sku/name", json!("Huge")), "InvalidRequestContent"),
+        (with("/sku", Value::Null), "SkuRequired"),
+        (with("/identity", Value::Null), "IdentityNotAssigned"),
+        (
+            with(&format!("{key}/keyIdentifier"), Value::Null),
+            "InvalidEncryptionKeyVaultProperties",
+        ),
+        (
+            with(&format!("{key}/identity"), Value::Null),
+            "InvalidEncryptionKeyVaultProperties",
+        ),
+        (
+            with(&format!("{key}/identity"), json!("system")),
+            "IdentityNotUserAssigned",
+        ),
+        (
+            with(
+                &format!("{key}/keyIdentifier"),
+                json!("https://kv1.vault.localhost/keys/none"),
+            ),
+            "KeyInaccessible",
+        ),
+        (
+            with("/properties", json!({"publicNetworkAccess": "Disabled"})),
+            "NotSupportedByEmulator",
+        ),
+        (
+            with(
+                "/identity/userAssignedIdentities",
+                json!({"/subscriptions/x": {}}),
+            ),
+            "FailedIdentityOperation",
+        ),
+    ] {
+        let refused = tutorial.put(&body);
+        assert_eq!(
+            (refused.status, code(&refused).as_str()),
+            (400, expected),
+            "{body}"
+        );
+    }
+    let gone = tutorial.arm.get(&registry_path("rg1", "regone"));
+    assert_eq!(gone.status, 404);
+
+    assert_eq!(tutorial.put(&body()).status, 201);
+    for (body, expected) in [
+        (json!({"sku": {"name": "Basic"}}), "SkuDowngrade"),
+        (
+            json!({"properties": {"encryption": {"status": "disabled"}}}),
+            "EncryptionPermanent",
+        ),
+        (json!({"identity": {"type": "None"}}), "IdentityNotAssigned"),
+    ] {
+        let refused = tutorial.patch(&body);
+        assert_eq!(
+            (refused.status, code(&refused).as_str()),
+            (400, expected),
+            "{body}"
+        );
+    }
+    let taken = tutorial
+        .arm
+        .send("PUT", &registry_path("sealock", "regone"), &body());
+    assert_eq!(
+        (taken.status, code(&taken)),
+        (409, "RegistryNameAlreadyInUse".to_owned())
+    );
+}
+
+#[test]
+fn admin_credentials_tokens_and_usages_have_the_recorded_shapes() {
+    let tutorial = Tutorial::start();
+    let arm = &tutorial.arm;
+    let base = registry_path("rg1", "regone");
+    let body = json!({"location": "westus", "sku": {"name": "Premium"}, "properties": {"adminUserEnabled": true}});
+    assert_eq!(tutorial.put(&body).status, 200);
+    let credentials = |answer: Answer| {
+        let body = answer.json();
+        assert_eq!(body["username"], "regone");
+        ["password", "password2"].map(|name| {
+            let mut all = body["passwords"].as_array().unwrap().iter();
+            let found = all.find(|it| it["name"] == name);
+            found.unwrap()["value"].as_str().unwrap().to_owned()
+        })
+    };
+    let first = credentials(arm.send("POST", &format!("{base}/listCredentials"), &Value::Null));
+    let renewed = arm.send(
+        "POST",
+        &format!("{base}/regenerateCredential"),
+        &json!({"name": "password"}),
+    );
+    let renewed = credentials(renewed);
+    assert!(renewed[0] != first[0] && renewed[1] == first[1]);
+
+    let map = format!("{base}/scopeMaps/reader-map");
+    assert_eq!(
+        arm.get(&map).json(),
+        json!({"error": {"code": "ResourceNotFound",
+        "message": "The resource reader-map could not be found."}, "status": "Failed"})
+    );
+    let put = arm.send(
+        "PUT",
+        &map,
+        &json!({"properties": {"actions": ["repositories/foo/content/read"]}}),
+    );
+    assert_eq!(put.status, 200, "{put:?}");
+    let created = put.json()["properties"]["creationDate"].clone();
+    assert_eq!(
+        put.json()["properties"],
+        json!({"type": "UserDefined", "creationDate": created,
+        "provisioningState": "Succeeded", "actions": ["repositories/foo/content/read"]})
+    );
+    let id = format!("{SUBSCRIPTION}{map}");
+    let token = format!("{base}/tokens/reader");
+    let put = arm.send(
+        "PUT",
+        &token,
+        &json!({"properties": {"scopeMapId": id, "status": "enabled"}}),
+    );
+    assert_eq!(
+        (put.status, &put.json()["properties"]["credentials"]),
+        (201, &json!({"passwords": []}))
+    );
+    let status = path_of(put.header("azure-asyncoperation")).to_owned();
+    assert_eq!(
+        arm.send_whole("GET", &status, &Value::Null).json(),
+        json!({"status": "Succeeded"})
+    );
+    let generate = json!({"tokenId": format!("{SUBSCRIPTION}{token}")});
+    let generated = arm
+        .send("POST", &format!("{base}/generateCredentials"), &generate)
+        .json();
+    assert_eq!(generated["username"], "reader");
+    assert_eq!(generated["passwords"].as_array().unwrap().len(), 2);
+    assert_eq!(arm.delete(&token).status, 200);
+    assert_eq!(arm.delete(&map).status, 200);
+
+    let usages = arm.get(&format!("{base}/listUsages")).json();
+    let expected = [
+        ("Size", 536_870_912_000_i64, "Bytes"),
+        ("Webhooks", 500, "Count"),
+        ("Geo-replications", -1, "Count"),
+        ("IPRules", 100, "Count"),
+        ("VNetRules", 100, "Count"),
+        ("PrivateEndpointConnections", 200, "Count"),
+        ("ScopeMaps", 50_000, "Count"),
+        ("Tokens", 50_000, "Count"),
+    ];
+    let expected = expected.map(|(name, limit, unit)| json!({"name": name, "limit": limit, "currentValue": 0, "unit": unit}));
+    assert_eq!(usages["value"], json!(expected));
+    let check = |name: &str| {
+        let path = "/providers/Microsoft.ContainerRegistry/checkNameAvailability";
+        arm.send("POST", path, &json!({"name": name, "type": RESOURCE}))
+            .json()
+    };
+    assert_eq!(
+        check("regone"),
+        json!({"nameAvailable": false, "reason": "AlreadyExists",
+        "message": "The registry regone is already in use."})
+    );
+    assert_eq!(check("regtwo"), json!({"nameAvailable": true}));
+    assert_eq!(arm.delete(&base).status, 200);
+    assert_eq!(arm.delete(&base).status, 204);
+}
+
+/// The provider of Terraform panics if one of these is missing.
+#[test]
+fn strict_clients_find_every_field_that_they_take_for_granted() {
+    let tutorial = Tutorial::start();
+    for (version, sku) in [
+        ("2025-11-01", "Premium"),
+        ("2025-11-01", "Basic"),
+        ("2021-09-01", "Standard"),
+    ] {
+        let arm = Arm::developer(&tutorial.emulator).with_version(version);
+        let name = format!("reg{}", sku.to_lowercase());
+        let path = registry_path("rg1", &name);
+        let body = json!({"location": "westus", "sku": {"name": sku}, "properties": {}});
+        assert_eq!(arm.send("PUT", &path, &body).status, 200);
+        let found = arm.get(&path).json();
+        for field in [
+            "publicNetworkAccess",
+            "zoneRedundancy",
+            "adminUserEnabled",
+            "loginServer",
+            "provisioningState",
+        ] {
+            assert!(
+                !found["properties"][field].is_null(),
+                "{field} in {version}"
+            );
+        }
+        assert_eq!(found["sku"]["tier"], sku);
+        assert_eq!(
+            found["properties"]["encryption"],
+            json!({"status": "disabled"})
+        );
+        assert_eq!(
+            found["properties"].get("networkRuleSet").is_some(),
+            sku == "Premium"
+        );
+        assert_eq!(
+            arm.get(&format!("{path}/replications")).json(),
+            json!({"value": []})
+        );
+    }
+    let old = Arm::developer(&tutorial.emulator).with_version("2019-05-01");
+    let found = old.get(&registry_path("rg1", "regpremium")).json();
+    assert!(found.get("identity").is_none() && found["properties"].get("encryption").is_none());
+}
