@@ -9,6 +9,7 @@ mod accept;
 mod acr;
 mod advice;
 mod applications;
+mod arm_vaults;
 mod auth;
 mod bad_input;
 mod bodies;

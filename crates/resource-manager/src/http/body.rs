@@ -75,6 +75,14 @@ pub(super) fn read_location(location: Option<&str>) -> Result<Location> {
     Ok(location.parse()?)
 }
 
+/// A list in an answer. Unlike a JSON value, it keeps the order of its items' members.
+///
+/// <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/common-api-details.md#pagination>
+#[derive(Serialize)]
+pub(super) struct List<T> {
+    pub(super) value: Vec<T>,
+}
+
 /// A resource's history in an answer.
 ///
 /// <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/common-api-contracts.md#system-metadata-for-all-azure-resources>

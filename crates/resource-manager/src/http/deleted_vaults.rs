@@ -16,7 +16,7 @@ use sealock_vault::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Answer, Call, endpoint::Word, operations::RETRY_AFTER};
+use super::{Answer, Call, body::List, endpoint::Word, operations::RETRY_AFTER};
 
 const LIST: &str = "Microsoft.KeyVault/deletedVaults/read";
 const PURGE: &str = "Microsoft.KeyVault/locations/deletedVaults/purge/action";
@@ -55,8 +55,8 @@ pub(super) async fn list(call: Call) -> Answer {
     let permit = call.permit(ListVaults, AllVaults).await?;
     let mut vaults = permit.run().await?;
     vaults.retain(|vault| vault.state == State::Deleted);
-    let value: Vec<_> = vaults.into_iter().map(body).collect();
-    Ok(Json(json!({"value": value})).into_response())
+    let value = vaults.into_iter().map(body).collect();
+    Ok(Json(List { value }).into_response())
 }
 
 pub(super) async fn show(call: Call, location: Location, name: VaultName) -> Answer {

@@ -27,7 +27,7 @@ use self::{
 };
 use super::{
     Answer, Call,
-    body::{read, read_location},
+    body::{List, read, read_location},
 };
 use crate::{
     Error, Result,
@@ -62,7 +62,8 @@ pub(super) async fn list(call: Call, group: Option<ResourceGroupName>) -> Answer
     });
     let readable = call.permitted(READ, vaults, |vault| vault.id.clone());
     let value = readable.await?.into_iter().map(|vault| call.body(vault));
-    Ok(Json(json!({"value": value.collect::<Vec<_>>()})).into_response())
+    let value = value.collect();
+    Ok(Json(List { value }).into_response())
 }
 
 pub(super) async fn show(call: Call, group: ResourceGroupName, name: VaultName) -> Answer {

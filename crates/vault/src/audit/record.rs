@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use sealock_entra::TrackedResource;
+
 use super::{audited_result::AuditedVersion, event::AuditEvent, request::Request};
 use crate::{Error, Result, service::Service};
 
@@ -16,9 +18,22 @@ impl Service {
         };
         let (rbac, place) = match vault {
             Some(vault) => (vault.rbac, vault.value.resource),
-            None => (false, self.default_place()),
+            None => (false, self.place_of_missing(request)),
         };
         Ok(request.audit_event(outcome, rbac, &place, &self.names, &self.clock))
+    }
+
+    /// Returns the place of a vault that does not exist, or not yet: the resource group that the request names, or the
+    /// default one.
+    fn place_of_missing(&self, request: &Request) -> TrackedResource {
+        let place = self.default_place();
+        match &request.group {
+            Some(group) => TrackedResource {
+                resource_group: group.clone(),
+                ..place
+            },
+            None => place,
+        }
     }
 
     /// Records the outcome of a request, unless the commit of its change has done so.

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use sealock_core::{Clock, KeyIdentifier, PublicName, VaultName};
+use sealock_core::{Clock, KeyIdentifier, PublicName, ResourceGroupName, VaultName};
 use sealock_entra::{Caller, TrackedResource};
 
 use super::{
@@ -30,6 +30,8 @@ pub(crate) struct Request {
     is_charged: AtomicBool,
     pub(crate) row: Row,
     pub(crate) vault: Option<VaultName>,
+    /// The resource group in which the vault must be, if the request names one.
+    pub(super) group: Option<ResourceGroupName>,
     pub(crate) key: Option<KeyIdentifier>,
     /// The type and size of the key to create, once the parameters are parsed.
     new_key: OnceLock<KeyProperties>,
@@ -47,6 +49,7 @@ impl Request {
             is_charged: AtomicBool::default(),
             row,
             vault: target.vault().cloned(),
+            group: target.group().cloned(),
             key: target.key(),
             new_key: OnceLock::new(),
             algorithm: OnceLock::new(),

@@ -6,6 +6,11 @@ pub trait Target: Clone + Send + Sync + 'static {
     /// Returns the vault, unless the operation acts on all vaults.
     fn vault(&self) -> Option<&VaultName>;
 
+    /// Returns the resource group in which the vault must be, if the request names one.
+    fn group(&self) -> Option<&ResourceGroupName> {
+        None
+    }
+
     /// Returns the key, if the operation acts on one.
     fn key(&self) -> Option<KeyIdentifier> {
         None
@@ -48,14 +53,6 @@ impl ManagedVault {
         Self { vault, place }
     }
 
-    /// Returns the resource group in which the vault must be, if that is known.
-    pub(crate) fn group(&self) -> Option<&ResourceGroupName> {
-        match &self.place {
-            Place::Group(group) => Some(group),
-            Place::Anywhere | Place::Location(_) => None,
-        }
-    }
-
     /// Returns true if the vault may be at the place of `resource`. Azure ignores the case of resource groups.
     pub(super) fn may_be_at(&self, resource: &TrackedResource) -> bool {
         match &self.place {
@@ -79,6 +76,13 @@ impl From<VaultName> for ManagedVault {
 impl Target for ManagedVault {
     fn vault(&self) -> Option<&VaultName> {
         Some(&self.vault)
+    }
+
+    fn group(&self) -> Option<&ResourceGroupName> {
+        match &self.place {
+            Place::Group(group) => Some(group),
+            Place::Anywhere | Place::Location(_) => None,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     VirtualNetworkRule,
     authorization::at_most_1024_policies,
     lists::VaultLists,
-    operation::{ManagedVault, Operation, PatchVault, Permit, PutVault},
+    operation::{ManagedVault, Operation, PatchVault, Permit, PutVault, Target as _},
     records::{VAULTS, VaultRecord},
 };
 
