@@ -183,7 +183,7 @@ fn with_recorded_times(answer: &Answer) -> String {
             let (time, after) = after.split_once('"').unwrap();
             assert_eq!(time.len(), length, "{name} is {time}");
             assert!(time.ends_with('Z'), "{time}");
-            replaced += &format!("{before}{start}TIME\"");
+            replaced.extend([before, &start, "TIME\""]);
             rest = after;
         }
         body = replaced + rest;

@@ -110,7 +110,7 @@ impl KeyVault {
     /// # Errors
     /// [`Error::VaultNotFound`], [`Error::VaultDeleted`]
     pub async fn uses_rbac(&self, vault: &VaultName) -> Result<bool> {
-        Ok(self.service.active_vault(vault).await?.rbac)
+        Ok(self.service.active_vault(vault).await?.uses_roles())
     }
 
     /// Removes vaults and keys whose retention has passed, and quarantines files that no key version refers to. Call it

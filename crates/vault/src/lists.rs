@@ -174,9 +174,10 @@ fn policy_from_entry(
     index: usize,
 ) -> Result<(u32, AccessPolicy)> {
     let is_any = entry.key.get(index).is_some_and(|it| it == ANY_APPLICATION);
-    let application = match is_any {
-        true => None,
-        false => Some(parse_segment(&entry.key, index)?),
+    let application = if is_any {
+        None
+    } else {
+        Some(parse_segment(&entry.key, index)?)
     };
     let record = entry.record.value;
     let policy = AccessPolicy {

@@ -44,10 +44,8 @@ pub struct VaultRecord {
     pub(crate) sku: VaultSku,
     pub(crate) purge_protection: bool,
     pub(crate) soft_delete_retention_days: u16,
-    /// True if roles grant permissions, false if access policies do.
-    pub(crate) rbac: bool,
-    /// True if a client has set `rbac`. Azure does not show it otherwise.
-    pub(crate) is_rbac_set: bool,
+    /// True if roles grant permissions, false if access policies do. They also do so if no client has ever said.
+    pub(crate) rbac: Option<bool>,
     pub(crate) enabled_for: EnabledFor,
     pub(crate) network: NetworkRules,
     /// True if it serves from its paired region, where it is read-only.
@@ -138,6 +136,13 @@ pub(crate) struct Deletion {
     pub(crate) scheduled_purge: Timestamp,
     /// The end of the deletion itself. Until then, the key is neither active nor listed as deleted.
     pub(crate) under_way_until: Option<Timestamp>,
+}
+
+impl VaultRecord {
+    /// Returns true if roles grant permissions, false if access policies do.
+    pub(crate) fn uses_roles(&self) -> bool {
+        self.rbac == Some(true)
+    }
 }
 
 impl VersionRecord {

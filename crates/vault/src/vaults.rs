@@ -118,8 +118,7 @@ impl VaultChange {
             rules::purge_protection_is_irreversible(vault.purge_protection, self.purge_protection)?;
         Ok(VaultRecord {
             purge_protection,
-            rbac: self.rbac.unwrap_or(vault.rbac),
-            is_rbac_set: vault.is_rbac_set || self.rbac.is_some(),
+            rbac: self.rbac.or(vault.rbac),
             failed_over: self.failed_over.unwrap_or(vault.failed_over),
             network: NetworkRules {
                 public_network_access: self
@@ -147,8 +146,7 @@ impl Permit<CreateVault> {
                     soft_delete_retention_days: rules::retention_is_7_to_90_days(
                         settings.soft_delete_retention_days,
                     )?,
-                    rbac: settings.rbac,
-                    is_rbac_set: true,
+                    rbac: Some(settings.rbac),
                     enabled_for: EnabledFor::default(),
                     network: NetworkRules::default(),
                     failed_over: false,
@@ -406,7 +404,6 @@ impl Service {
             },
             sku: record.sku,
             rbac: record.rbac,
-            is_rbac_set: record.is_rbac_set,
             policies: lists.policies,
             enabled_for: record.enabled_for,
             purge_protection: record.purge_protection,

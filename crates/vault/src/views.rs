@@ -37,10 +37,9 @@ pub struct Vault {
     pub state: State,
     /// Its tier.
     pub sku: VaultSku,
-    /// True if roles grant permissions to its keys, false if access policies do.
-    pub rbac: bool,
-    /// True if a client has set `rbac`. Azure does not show it otherwise.
-    pub is_rbac_set: bool,
+    /// True if roles grant permissions to its keys, false if access policies do. They also do so if no client has ever said,
+    /// and Azure shows nothing then.
+    pub rbac: Option<bool>,
     /// Its access policies, in the order of their author.
     pub policies: Vec<AccessPolicy>,
     /// The services of Azure that may read its secrets.

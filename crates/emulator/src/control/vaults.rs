@@ -109,7 +109,7 @@ fn view(vault: Vault) -> api::Vault {
         vault_uri: vault.vault_uri,
         state: vault.state.translate(),
         sku: vault.sku.translate(),
-        rbac: vault.rbac,
+        rbac: vault.rbac == Some(true),
         purge_protection: vault.purge_protection,
         soft_delete_retention_days: vault.soft_delete_retention_days,
         network: api::NetworkRules {

@@ -17,7 +17,7 @@ impl Service {
             None => None,
         };
         let (rbac, place) = match vault {
-            Some(vault) => (vault.rbac, vault.value.resource),
+            Some(vault) => (vault.uses_roles(), vault.value.resource),
             None => (false, self.place_of_missing(request)),
         };
         Ok(request.audit_event(outcome, rbac, &place, &self.names, &self.clock))

@@ -86,7 +86,7 @@ impl Service {
         let Some(principal) = requester.judged_principal() else {
             return Ok(());
         };
-        if record.rbac {
+        if record.uses_roles() {
             let resource = resource_id(vault, &record.resource);
             let resource = match key {
                 Some(key) => format!("{resource}/keys/{key}"),

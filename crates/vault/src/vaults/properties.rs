@@ -133,7 +133,7 @@ impl<O: Operation<Target = ManagedVault>> Permit<O> {
                 properties.create(resource, roles_decide)?
             }
         };
-        let lists = properties.lists(record.rbac)?;
+        let lists = properties.lists(record.uses_roles())?;
         let held = match found {
             Some(_) => service.lists_of(vault).await?,
             None => VaultLists::default(),
@@ -171,8 +171,7 @@ impl VaultProperties {
             sku: VaultSku::default(),
             purge_protection: false,
             soft_delete_retention_days: days.unwrap_or(rules::DEFAULT_RETENTION_DAYS),
-            rbac: roles_decide,
-            is_rbac_set: roles_decide,
+            rbac: roles_decide.then_some(true),
             enabled_for: EnabledFor::default(),
             network: NetworkRules::default(),
             failed_over: false,
@@ -216,8 +215,7 @@ impl VaultProperties {
                 .sku
                 .ok_or_else(|| Error::invalid_vault_property("sku"))?,
             purge_protection: record.purge_protection || self.purge_protection == Some(true),
-            rbac: self.rbac.unwrap_or(record.rbac),
-            is_rbac_set: record.is_rbac_set || self.rbac.is_some(),
+            rbac: self.rbac.or(record.rbac),
             enabled_for: EnabledFor {
                 deployment: self.enabled_for_deployment.unwrap_or_default(),
                 disk_encryption: self.enabled_for_disk_encryption,
@@ -239,10 +237,10 @@ impl VaultProperties {
     }
 
     /// Returns the lists of a vault with these properties. Where access policies decide, they must be given.
-    fn lists(&self, rbac: bool) -> Result<VaultLists> {
+    fn lists(&self, uses_roles: bool) -> Result<VaultLists> {
         let given = match &self.policies {
             Some(policies) => policies.as_slice(),
-            None if rbac => &[],
+            None if uses_roles => &[],
             None => return Err(Error::invalid_vault_property("accessPolicies")),
         };
         let mut policies: Vec<AccessPolicy> = Vec::new();

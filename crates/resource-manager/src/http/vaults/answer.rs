@@ -147,7 +147,7 @@ impl PropertiesBody {
             enabled_for_template_deployment: vault.enabled_for.template_deployment,
             enable_soft_delete: true,
             soft_delete_retention_in_days: vault.soft_delete_retention_days,
-            enable_rbac_authorization: vault.is_rbac_set.then_some(vault.rbac),
+            enable_rbac_authorization: vault.rbac,
             enable_purge_protection: vault.purge_protection.then_some(true),
             vault_uri: vault.vault_uri,
             provisioning_state: "Succeeded",
