@@ -1,3 +1,4 @@
+mod assertions;
 mod commands;
 mod developer;
 mod tokens;

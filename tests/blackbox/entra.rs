@@ -367,11 +367,11 @@ fn unsupported_grants_are_refused_with_entras_errors() {
     let client = emulator.client();
     let ours = format!("/{tenant}/oauth2/v2.0/token");
     let theirs = format!("/{}/oauth2/v2.0/token", uuid());
-    let users = "grant_type=password&username=u&password=p".to_owned();
-    let code = "grant_type=authorization_code&code=x".to_owned();
+    let users = "grant_type=implicit".to_owned();
+    let on_behalf = "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=x".to_owned();
     for (path, form, error, number) in [
         (&ours, users.clone(), "unsupported_grant_type", 70_003),
-        (&ours, code, "unsupported_grant_type", 70_003),
+        (&ours, on_behalf, "unsupported_grant_type", 70_003),
         (&ours, String::new(), "invalid_request", 900_144),
         (&theirs, users, "invalid_tenant", 90_002),
     ] {
@@ -398,8 +398,8 @@ fn unsupported_grants_are_refused_with_entras_errors() {
         client.send("POST", &ours, &[], large.as_bytes()).status,
         400
     );
-    let authorize = format!("/{tenant}/oauth2/v2.0/authorize");
-    assert_eq!(ask(&emulator, &authorize, &[]).status, 404);
+    let logout = format!("/{tenant}/oauth2/v2.0/logout");
+    assert_eq!(ask(&emulator, &logout, &[]).status, 404);
     let login = [("host", "login.localhost")];
     assert_eq!(ask(&emulator, "/", &login).status, 404);
 }

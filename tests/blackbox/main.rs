@@ -56,6 +56,7 @@ mod revocation;
 mod rotation;
 mod secrets;
 mod serve;
+mod sign_in;
 mod slow_clients;
 mod tapped_metadata;
 mod throttling;

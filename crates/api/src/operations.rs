@@ -8,14 +8,14 @@ use sealock_core::{
 use crate::{
     AccessPolicies, AccessPolicy, AdminCredentials, AdminPasswordName, Application,
     ApplicationWithSecret, Applications, AuditQuery, Changed, Clock, ClockMove, ClockStep,
-    ClockTime, DeletedRepository, Empty, Garbage, Health, Hosts, Identities, Identity,
-    IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup, KeyChange, KeyRotation,
-    Keys, LoginChange, LoginSettings, NewKey, NewPassword, NewRegistry, NewVault, PEM,
-    PasswordLife, Permissions, PrincipalReference, Quarantine, Registries, Registry, Repositories,
-    RepositoryDetails, RepositoryReference, RoleAssignment, RoleAssignments, RoleAtScope,
-    RotationPolicy, ScopeMap, ScopeMapChange, ScopeMaps, Status, Token, TokenChange,
-    TokenPasswordName, TokenWithPasswords, Tokens, TrustFiles, Usage, Vault, VaultChange, Vaults,
-    Verification, operation::operations,
+    ClockTime, CredentialName, DeletedRepository, Empty, Garbage, Health, Hosts, Identities,
+    Identity, IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup, KeyChange,
+    KeyRotation, Keys, LoginChange, LoginSettings, NewCertificate, NewFederatedCredential, NewKey,
+    NewPassword, NewRegistry, NewVault, PEM, PasswordLife, Permissions, PrincipalReference,
+    Quarantine, Registries, Registry, Repositories, RepositoryDetails, RepositoryReference,
+    RoleAssignment, RoleAssignments, RoleAtScope, RotationPolicy, ScopeMap, ScopeMapChange,
+    ScopeMaps, Status, Token, TokenChange, TokenPasswordName, TokenWithPasswords, Tokens,
+    TrustFiles, Usage, Vault, VaultChange, Vaults, Verification, operation::operations,
 };
 
 operations! {
@@ -167,6 +167,17 @@ operations! {
     /// Replaces the secret of an application, and shows the new one.
     POST "/applications/{application}/reset-secret"
         ResetSecret { application: ApplicationName } => 200 ApplicationWithSecret;
+    /// Adds a certificate, with whose private key an application can log in.
+    POST "/applications/{application}/certificates"
+        AddCertificate { application: ApplicationName }, body NewCertificate => 200 Application;
+    /// Adds a federated credential: an application can log in with the tokens of another issuer.
+    POST "/applications/{application}/federated-credentials"
+        AddFederatedCredential { application: ApplicationName }, body NewFederatedCredential
+        => 200 Application;
+    /// Removes a certificate or federated credential of an application.
+    DELETE "/applications/{application}/credentials/{credential}"
+        RemoveCredential { application: ApplicationName, credential: CredentialName }
+        => 200 Application;
     /// Lists the role assignments.
     GET "/role-assignments" ListRoleAssignments {} => 200 RoleAssignments;
     /// Assigns a role, or shows the existing assignment.

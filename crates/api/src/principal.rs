@@ -24,7 +24,7 @@ impl FromStr for PrincipalReference {
     }
 }
 
-/// The principal of an access policy or role assignment. After its deletion, both names are null. Its access policies and
+/// The principal of an access policy or role assignment. After its deletion, all names are null. Its access policies and
 /// role assignments remain, as in Azure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Principal {
@@ -32,6 +32,8 @@ pub struct Principal {
     pub identity: Option<IdentityName>,
     /// The application's name.
     pub application: Option<ApplicationName>,
+    /// The user's name.
+    pub user: Option<String>,
     /// Its id. Claim `oid`.
     pub principal_id: PrincipalId,
 }
@@ -39,10 +41,11 @@ pub struct Principal {
 /// Writes the name of the principal, or its id after its deletion.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.identity, &self.application) {
-            (Some(identity), _) => identity.fmt(f),
-            (None, Some(application)) => application.fmt(f),
-            (None, None) => self.principal_id.fmt(f),
+        match (&self.identity, &self.application, &self.user) {
+            (Some(identity), ..) => identity.fmt(f),
+            (None, Some(application), _) => application.fmt(f),
+            (None, None, Some(user)) => user.fmt(f),
+            (None, None, None) => self.principal_id.fmt(f),
         }
     }
 }
@@ -100,6 +103,78 @@ pub struct Application {
     pub created: Time,
     /// The time at which its secret expires, by the emulator's clock.
     pub secret_expires: Time,
+    /// Its certificates and federated credentials.
+    pub credentials: Vec<Credential>,
+}
+
+/// A certificate or federated credential of an application.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Credential {
+    /// Its name. That of a certificate is its SHA-1 hash.
+    pub name: CredentialName,
+    /// The kind.
+    pub kind: CredentialKind,
+    /// The issuer whose tokens a federated credential accepts. Claim `iss`.
+    pub issuer: Option<String>,
+    /// The subject of these tokens. Claim `sub`.
+    pub subject: Option<String>,
+    /// The audience of these tokens. Claim `aud`.
+    pub audience: Option<String>,
+    /// The end of a certificate's validity, by the system's clock.
+    pub expires: Option<Time>,
+}
+
+/// The kind of a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// A certificate.
+    Certificate,
+    /// Trust in the tokens of another issuer.
+    Federated,
+}
+
+/// The name of a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct CredentialName(#[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,120}$"))] pub String);
+
+impl FromStr for CredentialName {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for CredentialName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A certificate to be added.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCertificate {
+    /// The certificate in PEM, without its private key.
+    pub certificate: String,
+}
+
+/// A federated credential to be added.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewFederatedCredential {
+    /// Its name.
+    pub name: CredentialName,
+    /// The issuer of the tokens. Claim `iss`.
+    pub issuer: String,
+    /// The subject of the tokens. Claim `sub`.
+    pub subject: String,
+    /// The audience of the tokens. Claim `aud`. By default `api://AzureADTokenExchange`.
+    pub audience: Option<String>,
+    /// The issuer's JSON Web Key Set, since the emulator fetches nothing. The emulator's own tenant needs none.
+    pub keys: Option<String>,
 }
 
 /// An application, with its secret if that is new.

@@ -1,6 +1,7 @@
 use std::{ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
 use sealock_core::{ClientId, Clock, IdentityName, PrincipalId, ResourceGroupName, TenantId};
 use sealock_store::{Batch, Store, Table};
 use serde::de::DeserializeOwned;
@@ -70,6 +71,11 @@ impl Directory {
     /// Returns the tenant of all principals.
     pub fn tenant(&self) -> TenantId {
         TENANT
+    }
+
+    /// Returns the time by the emulator's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Creates the identity `name` in the default resource group, or returns the existing one. The flag is true if the

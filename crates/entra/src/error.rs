@@ -1,4 +1,6 @@
-use axum::http::StatusCode;
+mod codes;
+
+use jiff::Timestamp;
 use sealock_core::{ApplicationName, ClientId, IdentityName, PrincipalId, TenantId};
 use sealock_http::{MethodNotAllowed, UnknownEndpoint};
 use sealock_store::Fault;
@@ -63,11 +65,60 @@ pub enum Error {
     /// The body could not be read to its end.
     #[error("the request body is incomplete: {0}")]
     BodyIncomplete(String),
-    /// `invalid_client`: a client assertion, with which workloads of other identity providers log in.
+    /// `invalid_client`: no federated credential with the issuer of an assertion has its audience.
     #[error(
-        "This version of the emulator does not support the parameter 'client_assertion'; expected 'client_secret'."
+        "No matching federated identity record found for presented assertion audience. Check your federated identity credential Subject, Audience and Issuer against the presented assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
     )]
-    ClientAssertionUnsupported,
+    AssertionAudienceUnknown,
+    /// `invalid_client`: an assertion that the client signed is for another authority.
+    #[error(
+        "Client assertion audience claim does not match Realm issuer. Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials."
+    )]
+    AssertionAudienceWrong,
+    /// `invalid_client`: the assertion is not valid now.
+    #[error(
+        "Client assertion is not within its valid time range. Current time: {now}, assertion valid from {from}, expiry time of assertion {until}. Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials."
+    )]
+    AssertionExpired {
+        /// The time by the system's clock.
+        now: Timestamp,
+        /// The start of its validity.
+        from: Timestamp,
+        /// The end of its validity.
+        until: Timestamp,
+    },
+    /// `invalid_client`: no federated credential of the client has the issuer of the assertion.
+    #[error(
+        "No matching federated identity record found for presented assertion issuer '{0}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
+    )]
+    AssertionIssuerUnknown(String),
+    /// `invalid_request`: the assertion is not a JWT, or lacks required claims.
+    #[error("JWT token is invalid or malformed.")]
+    AssertionMalformed,
+    /// `invalid_client`: no key of the issuer signed the assertion.
+    #[error("Assertion failed signature validation. [Reason - The key was not found.]")]
+    AssertionSignatureWrong,
+    /// `invalid_client`: no federated credential with the issuer and audience of the assertion has its subject.
+    #[error(
+        "No matching federated identity record found for presented assertion subject '{0}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
+    )]
+    AssertionSubjectUnknown(String),
+    /// `authorization_pending`: nobody has typed the code of the device yet.
+    #[error("OAuth 2.0 device flow error. Authorization is pending. Continue polling.")]
+    AuthorizationPending,
+    /// The certificate of an application cannot be used.
+    #[error("the certificate is not usable: {0}")]
+    CertificateInvalid(&'static str),
+    /// `invalid_client`: none of the client's certificates signed the assertion.
+    #[error(
+        "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - {why}, Thumbprint of key used by client: '{thumbprint}', Please visit the Azure Portal, Graph Explorer or directly use MS Graph to see configured keys for app.]"
+    )]
+    CertificateWrong {
+        /// The reason.
+        why: &'static str,
+        /// The certificate's hash in the assertion.
+        thumbprint: String,
+    },
     /// `invalid_client`: the request carries no credential.
     ///
     /// <https://github.com/stephaneey/azure-apim-extension/issues/138>
@@ -153,6 +204,83 @@ pub enum Error {
     /// `invalid_request`: the form lacks a parameter.
     #[error("The request body must contain the following parameter: '{0}'.")]
     ParameterMissing(&'static str),
+    /// `invalid_grant`: the authorization code has expired.
+    #[error(
+        "The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource."
+    )]
+    CodeExpired,
+    /// `invalid_grant`: the authorization code or refresh token is not ours, or another client's.
+    #[error("Invalid request. Request is malformed or invalid.")]
+    CodeInvalid,
+    /// `invalid_grant`: the authorization code was redeemed before.
+    #[error(
+        "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token."
+    )]
+    CodeRedeemed,
+    /// The application has no credential of that name.
+    #[error("The credential '{0}' was not found.")]
+    CredentialNotFound(String),
+    /// `expired_token`: the device code has expired.
+    #[error(
+        "The provided value for the input parameter 'device_code' is not valid. This code has expired."
+    )]
+    DeviceCodeExpired,
+    /// `bad_verification_code`: the device code is not ours, or was redeemed.
+    #[error("The provided value for the input parameter 'device_code' is not valid.")]
+    DeviceCodeUnknown,
+    /// The federated credential of an application cannot be used.
+    #[error("the federated credential is not usable: {0}")]
+    FederatedCredentialInvalid(String),
+    /// `invalid_grant`: the user's password is wrong.
+    #[error("Error validating credentials due to invalid username or password.")]
+    PasswordWrong,
+    /// A redirect leads to another machine, which may be anybody's.
+    #[error(
+        "The redirect URI '{0}' specified in the request does not match the redirect URIs configured for the application. The emulator accepts http://localhost and loopback addresses."
+    )]
+    RedirectRefused(String),
+    /// `invalid_grant`: a code is redeemed with another redirect URI than it was issued for.
+    #[error(
+        "The reply address '{given}' does not match the reply address '{expected}' provided when requesting Authorization code."
+    )]
+    RedirectDiffers {
+        /// The redirect URI in the request.
+        given: String,
+        /// That of the authorization request.
+        expected: String,
+    },
+    /// `invalid_grant`: the refresh token has expired.
+    #[error(
+        "The refresh token has expired due to inactivity. The token was issued on {0} and was inactive for 90.00:00:00."
+    )]
+    RefreshTokenExpired(Timestamp),
+    /// `unsupported_response_type`: the client asks for something else than a code.
+    #[error("The response type '{0}' is not supported. Expected 'code'.")]
+    ResponseTypeUnsupported(String),
+    /// `invalid_scope`: the scopes are those of several resources.
+    #[error(
+        "Provided value for the input parameter scope is not valid because it contains more than one resource. Scope {0} is not valid."
+    )]
+    ScopeOfSeveralResources(String),
+    /// The application has as many credentials as are possible.
+    #[error("an application has at most {0} credentials; remove one first")]
+    TooManyCredentials(usize),
+    /// A person typed a code that no device shows.
+    #[error("no device waits for this code, or it has expired")]
+    UserCodeUnknown,
+    /// `invalid_grant`: the user does not exist.
+    #[error(
+        "The user account {{EmailHidden}} does not exist in the {tenant} directory. To sign into this application, the account must be added to the directory."
+    )]
+    UserUnknown {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// `invalid_grant`: the verifier is not the one of the authorization request.
+    #[error(
+        "The Code_Verifier does not match the code_challenge supplied in the authorization request."
+    )]
+    VerifierWrong,
     /// The description of a role assignment is too long.
     #[error("the description of a role assignment has more than {limit} characters")]
     DescriptionTooLong {
@@ -255,84 +383,6 @@ impl Error {
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Store(error) => error.fault(),
-            _ => None,
-        }
-    }
-
-    /// Returns the status and the code of the response. The codes for tokens are those of OAuth (RFC 6749, 5.2) and
-    /// Entra.
-    ///
-    /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
-    pub fn status_and_code(&self) -> (StatusCode, &'static str) {
-        let bad_request = StatusCode::BAD_REQUEST;
-        match self {
-            // OAuth defines this code for the authorization endpoint (RFC 6749, 4.1.2.1).
-            error if error.fault().is_some() => {
-                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
-            }
-            Self::ApiVersionMissing
-            | Self::ApiVersionUnsupported { .. }
-            | Self::AudienceMissing
-            | Self::BodyIncomplete(_)
-            | Self::Forwarded
-            | Self::IdentityAmbiguous
-            | Self::IdentityUnavailable
-            | Self::MetadataHeaderMissing
-            | Self::ParameterMissing(_)
-            | Self::SelectorAmbiguous => (bad_request, "invalid_request"),
-            Self::AudienceInvalid => (bad_request, "invalid_resource"),
-            Self::ClientUnknown { .. } => (bad_request, "unauthorized_client"),
-            Self::ClientAssertionUnsupported
-            | Self::ClientCredentialMissing
-            | Self::ClientSecretExpired(_)
-            | Self::ClientSecretInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
-            Self::GrantUnsupported(_) => (bad_request, "unsupported_grant_type"),
-            Self::TenantNotFound(_) => (bad_request, "invalid_tenant"),
-            Self::TokenInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
-            Self::IdentityHeaderWrong | Self::ImdsClosed | Self::NotFromHere => {
-                (StatusCode::FORBIDDEN, "access_denied")
-            }
-            Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
-            Self::NotAnEndpoint(_) => (StatusCode::NOT_FOUND, "not_found"),
-            Self::ApplicationNotFound { .. } => (StatusCode::NOT_FOUND, "ApplicationNotFound"),
-            Self::IdentityNameAmbiguous { .. } => (StatusCode::CONFLICT, "IdentityNameAmbiguous"),
-            Self::IdentityNotFound { .. } => (StatusCode::NOT_FOUND, "IdentityNotFound"),
-            Self::RoleAssignmentNotFound { .. } => {
-                (StatusCode::NOT_FOUND, "RoleAssignmentNotFound")
-            }
-            Self::DescriptionTooLong { .. } => (bad_request, "DescriptionTooLong"),
-            Self::PrincipalNotFound { .. } => (bad_request, "PrincipalNotFound"),
-            Self::PrincipalTypeDiffers { .. } => (bad_request, "UnmatchedPrincipalType"),
-            Self::PrincipalTypeUnknown(_) => (bad_request, "InvalidPrincipalType"),
-            Self::RoleAssignmentExists => (StatusCode::CONFLICT, "RoleAssignmentExists"),
-            Self::RoleAssignmentUnchangeable => (bad_request, "RoleAssignmentUpdateNotPermitted"),
-            Self::RoleUnknown(_) => (bad_request, "RoleUnknown"),
-            Self::ScopeInvalid(_) => (bad_request, "ScopeInvalid"),
-            Self::TagsInvalid(_) => (bad_request, "InvalidTags"),
-            Self::ScopeNotDefault(_) => (bad_request, "invalid_scope"),
-            Self::Store(sealock_store::Error::Overtaken) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
-            }
-            Self::Store(_) | Self::Internal(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "server_error")
-            }
-        }
-    }
-
-    /// Returns Entra's number of the error, if it has one.
-    ///
-    /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
-    pub(crate) fn aadsts(&self) -> Option<u32> {
-        match self {
-            Self::ClientCredentialMissing => Some(7_000_216),
-            Self::ClientSecretExpired(_) => Some(7_000_222),
-            Self::ClientSecretInvalid(_) => Some(7_000_215),
-            Self::ClientUnknown { .. } => Some(700_016),
-            Self::GrantUnsupported(_) => Some(70_003),
-            Self::ParameterMissing(_) => Some(900_144),
-            Self::ScopeNotDefault(_) => Some(1_002_012),
-            Self::TenantNotFound(_) => Some(90_002),
-            error if error.fault().is_some() => Some(90_033),
             _ => None,
         }
     }

@@ -1,13 +1,16 @@
 //! The HTTP front of Entra.
 //!
 //! Workloads get their tokens at the managed identity endpoint, and applications at the authority. The authority also
-//! publishes the keys that verify tokens.
+//! publishes the keys that verify tokens, and has the pages on which people sign in.
 
 mod call;
+mod client;
 mod discovery;
 mod endpoint;
 mod error;
 mod managed_identity;
+mod page;
+mod sign_in;
 mod token;
 
 use axum::{
@@ -18,7 +21,7 @@ use axum::{
 };
 use sealock_http::{Connection, Found};
 
-pub use self::call::IdentityHeader;
+pub use self::call::{IdentityHeader, SignIn};
 pub use self::endpoint::{is_authority_path, is_managed_identity_path};
 use self::{
     call::Call,
@@ -41,7 +44,13 @@ pub async fn managed_identity(
 ) -> Response {
     let url = format!("{}/msi/token", connection.origin());
     let (parts, _) = request.into_parts();
-    let call = Call::new(issuer, connection, parts.headers, &parts.uri);
+    let call = Call::new(
+        issuer,
+        connection,
+        SignIn::Password,
+        parts.headers,
+        &parts.uri,
+    );
     let found = IdentityEndpoint::TABLE.find(&parts.method, parts.uri.path(), &call.query);
     let format = match &found {
         Ok(found) if found.endpoint == IdentityEndpoint::AppService => {
@@ -56,10 +65,15 @@ pub async fn managed_identity(
     finish(answer, format)
 }
 
-/// Answers a request to the authority, `/{tenant}/...`.
-pub async fn authority(issuer: &TokenIssuer, connection: Connection, request: Request) -> Response {
+/// Answers a request to the authority, `/{tenant}/...`. People sign in as `sign_in` says.
+pub async fn authority(
+    issuer: &TokenIssuer,
+    connection: Connection,
+    sign_in: SignIn,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
-    let call = Call::new(issuer, connection, parts.headers, &parts.uri);
+    let call = Call::new(issuer, connection, sign_in, parts.headers, &parts.uri);
     let found = AuthorityEndpoint::TABLE.find(&parts.method, parts.uri.path(), &call.query);
     let answer = match found {
         Ok(found) => dispatch(&call, found, body).await,
@@ -89,6 +103,18 @@ async fn dispatch(
             token::answer(call, &tenant, Version::V2, body).await
         }
         AuthorityEndpoint::ListKeys { tenant } => discovery::keys(call, &tenant).await,
+        AuthorityEndpoint::DiscoverInstance { tenant } => discovery::instance(call, &tenant),
+        AuthorityEndpoint::ShowUserRealm { user } => Ok(discovery::user_realm(&user)),
+        AuthorityEndpoint::Authorize { tenant } => sign_in::authorize(call, &tenant),
+        AuthorityEndpoint::Grant { tenant } => sign_in::grant(call, &tenant, body).await,
+        AuthorityEndpoint::BeginDeviceLogin { tenant } => {
+            sign_in::begin_device_login(call, &tenant, Version::V1, body).await
+        }
+        AuthorityEndpoint::BeginDeviceLoginV2 { tenant } => {
+            sign_in::begin_device_login(call, &tenant, Version::V2, body).await
+        }
+        AuthorityEndpoint::ShowDevicePage => Ok(sign_in::device(call)),
+        AuthorityEndpoint::ApproveDevice => sign_in::approve_device(call, body).await,
     }
 }
 

@@ -18,9 +18,11 @@ pub use error::{Error, InvalidToken, Result};
 pub use principals::{
     application::Application,
     client_secret::ClientSecret,
+    credential::{Certificate, Credential, FederatedCredential},
     developer::{DEVELOPER_CLIENT, DEVELOPER_SECRET},
     managed_identity::ManagedIdentity,
     principal::{Caller, Principal, PrincipalType},
+    user::{DEVELOPER_USER, User},
 };
 pub use resource::{
     Author, AuthorKind, LOCATION, RESOURCE_GROUP, SUBSCRIPTION, SystemData, Tags, TrackedResource,

@@ -67,7 +67,7 @@ pub struct SystemData {
 /// The author of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
-    /// The client id of an application or identity, or the name of the operator.
+    /// The client id of an application or identity, or the name of a user.
     pub name: String,
     /// The kind of principal.
     pub kind: AuthorKind,
@@ -80,7 +80,7 @@ pub enum AuthorKind {
     Application,
     /// A managed identity.
     ManagedIdentity,
-    /// The operator.
+    /// A user, such as the operator.
     User,
 }
 
@@ -219,11 +219,12 @@ impl From<&Caller> for Author {
         let (name, kind) = match caller {
             Caller::Operator => ("operator".to_owned(), AuthorKind::User),
             Caller::Principal(principal) => {
-                let kind = match principal {
-                    Principal::Application(_) => AuthorKind::Application,
-                    Principal::ManagedIdentity(_) => AuthorKind::ManagedIdentity,
-                };
-                (principal.client_id().to_string(), kind)
+                let id = || principal.client_id().to_string();
+                match principal {
+                    Principal::Application(_) => (id(), AuthorKind::Application),
+                    Principal::ManagedIdentity(_) => (id(), AuthorKind::ManagedIdentity),
+                    Principal::User(user) => (user.name.to_owned(), AuthorKind::User),
+                }
             }
         };
         Self { name, kind }

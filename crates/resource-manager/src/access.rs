@@ -1,4 +1,4 @@
-use sealock_entra::Principal;
+use sealock_entra::{Author, Caller, Principal};
 
 use crate::{Error, ResourceManager, Result};
 
@@ -16,7 +16,7 @@ impl ResourceManager {
             return Ok(());
         }
         Err(Error::AuthorizationFailed {
-            client: principal.client_id(),
+            client: Author::from(&Caller::Principal(principal.clone())).name,
             object: principal.principal_id(),
             action,
             scope: scope.to_owned(),

@@ -1,5 +1,5 @@
 use axum::http::StatusCode;
-use sealock_core::{ClientId, InvalidName, Location, PrincipalId, RegistryName, ResourceGroupName};
+use sealock_core::{InvalidName, Location, PrincipalId, RegistryName, ResourceGroupName};
 use sealock_http::UnknownEndpoint;
 use sealock_store::Fault;
 
@@ -22,8 +22,8 @@ pub enum Error {
         "The client '{client}' with object id '{object}' does not have authorization to perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials."
     )]
     AuthorizationFailed {
-        /// The caller's client id.
-        client: ClientId,
+        /// The client id of an application or identity, or the name of a user.
+        client: String,
         /// The caller's object id.
         object: PrincipalId,
         /// The action.

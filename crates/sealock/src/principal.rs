@@ -38,9 +38,10 @@ impl fmt::Display for PrincipalArgs {
 
 /// Returns the label of a principal in a list.
 pub(crate) fn label(principal: &Principal) -> String {
-    match (&principal.identity, &principal.application) {
-        (Some(identity), _) => identity.to_string(),
-        (None, Some(application)) => format!("{application} (application)"),
-        (None, None) => format!("(deleted: {})", principal.principal_id),
+    match (&principal.identity, &principal.application, &principal.user) {
+        (Some(identity), ..) => identity.to_string(),
+        (None, Some(application), _) => format!("{application} (application)"),
+        (None, None, Some(user)) => user.clone(),
+        (None, None, None) => format!("(deleted: {})", principal.principal_id),
     }
 }

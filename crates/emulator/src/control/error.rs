@@ -119,12 +119,13 @@ impl ControlError {
     /// Refuses to assign a role for vaults in a registry.
     pub(super) fn role_for_vaults(role: Role, principal: &Principal) -> Self {
         let detail = format!("the role {role} is for vaults and permits nothing in a registry");
-        let hint = Hint::AssignRole {
+        let hint = hints::named_principal(principal).map(|principal| Hint::AssignRole {
             role: role.to_string(),
-            principal: hints::named_principal(principal),
+            principal,
             vault: None,
-        };
-        Self::new(StatusCode::BAD_REQUEST, "BadRequest", detail, vec![hint])
+        });
+        let hints = hint.into_iter().collect();
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", detail, hints)
     }
 
     /// Reports a fault of the disk that keeps the emulator from serving the request.

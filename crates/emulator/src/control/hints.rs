@@ -228,14 +228,15 @@ pub(crate) fn for_purge(purge: &PendingPurge) -> Hint {
     }
 }
 
-/// Returns the name of a principal.
-pub(crate) fn named_principal(principal: &Principal) -> NamedPrincipal {
-    match principal {
+/// Returns the name of a principal, or `None` for a user, which no command names.
+pub(crate) fn named_principal(principal: &Principal) -> Option<NamedPrincipal> {
+    Some(match principal {
         Principal::ManagedIdentity(identity) => NamedPrincipal::Identity(identity.name.clone()),
         Principal::Application(application) => {
             NamedPrincipal::Application(application.name.clone())
         }
-    }
+        Principal::User(_) => return None,
+    })
 }
 
 fn recover_vault(vault: &VaultName) -> Hint {

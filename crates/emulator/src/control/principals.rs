@@ -10,14 +10,16 @@ use super::{Answer, ControlError};
 
 /// Shows a principal, even after its deletion.
 pub(super) async fn view(directory: &Directory, id: PrincipalId) -> Answer<api::Principal> {
-    let (identity, application) = match directory.principal(id).await? {
-        Some(Principal::ManagedIdentity(identity)) => (Some(identity.name), None),
-        Some(Principal::Application(application)) => (None, Some(application.name)),
-        None => (None, None),
+    let (identity, application, user) = match directory.principal(id).await? {
+        Some(Principal::ManagedIdentity(identity)) => (Some(identity.name), None, None),
+        Some(Principal::Application(application)) => (None, Some(application.name), None),
+        Some(Principal::User(user)) => (None, None, Some(user.name.to_owned())),
+        None => (None, None, None),
     };
     Ok(api::Principal {
         identity,
         application,
+        user,
         principal_id: id,
     })
 }

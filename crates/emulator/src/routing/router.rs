@@ -125,10 +125,7 @@ impl RequestRouter {
                 Err(error) => refuse(StatusCode::NOT_FOUND, &format!("{error}")),
             },
             Service::ResourceManager => self.resource_manager(&host, request).await,
-            Service::Entra => {
-                let connection = connection(&host, &request);
-                entra_http::authority(&self.services.tokens, connection, request).await
-            }
+            Service::Entra => self.authority(&host, request).await,
             Service::Graph => unsupported(ErrorFormat::Azure, "Microsoft Graph"),
         }
     }
@@ -172,12 +169,19 @@ impl RequestRouter {
             )
                 .into_response(),
             // Comes last, because a path of a repository may look like an endpoint of the authority.
-            _ if entra_http::is_authority_path(path) => {
-                let connection = connection(host, &request);
-                entra_http::authority(&self.services.tokens, connection, request).await
-            }
+            _ if entra_http::is_authority_path(path) => self.authority(host, request).await,
             _ => no_service(),
         }
+    }
+
+    async fn authority(self, host: &Authority, request: Request) -> Response {
+        let connection = connection(host, &request);
+        let sign_in = if self.friendly.is_open() && connection.is_local() {
+            entra_http::SignIn::Click
+        } else {
+            entra_http::SignIn::Password
+        };
+        entra_http::authority(&self.services.tokens, connection, sign_in, request).await
     }
 
     async fn resource_manager(&self, host: &Authority, request: Request) -> Response {

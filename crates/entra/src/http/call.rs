@@ -21,10 +21,20 @@ impl IdentityHeader {
     }
 }
 
+/// The way in which people sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// By a click, where clients need no credentials.
+    Click,
+    /// With the password.
+    Password,
+}
+
 /// A request, with the issuer that answers it.
 pub(super) struct Call<'a> {
     pub(super) issuer: &'a TokenIssuer,
     pub(super) connection: Connection,
+    pub(super) sign_in: SignIn,
     pub(super) headers: HeaderMap,
     pub(super) query: Query,
 }
@@ -33,12 +43,14 @@ impl<'a> Call<'a> {
     pub(super) fn new(
         issuer: &'a TokenIssuer,
         connection: Connection,
+        sign_in: SignIn,
         headers: HeaderMap,
         uri: &Uri,
     ) -> Self {
         Self {
             issuer,
             connection,
+            sign_in,
             headers,
             query: Query::from_uri(uri),
         }

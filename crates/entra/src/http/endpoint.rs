@@ -29,9 +29,17 @@ sealock_http::endpoints! {
 
     GET "/{tenant}/.well-known/openid-configuration" => GetConfiguration { tenant: TenantName },
     GET "/{tenant}/v2.0/.well-known/openid-configuration" => GetConfigurationV2 { tenant: TenantName },
+    GET "/{tenant}/discovery/instance" => DiscoverInstance { tenant: TenantName },
+    GET "/{tenant}/userrealm/{user}" | "/{tenant}/UserRealm/{user}" => ShowUserRealm { user: UserName },
+    GET "/{tenant}/oauth2/deviceauth" => ShowDevicePage,
+    POST "/{tenant}/oauth2/deviceauth" => ApproveDevice,
     GET "/{tenant}/discovery/keys" | "/{tenant}/discovery/v2.0/keys" => ListKeys { tenant: TenantName },
     POST "/adfs/oauth2/token" | "/{tenant}/oauth2/v2.0/token" => IssueTokenV2 { tenant: TenantName },
     POST "/{tenant}/oauth2/token" => IssueToken { tenant: TenantName },
+    GET "/{tenant}/oauth2/v2.0/authorize" | "/{tenant}/oauth2/authorize" => Authorize { tenant: TenantName },
+    POST "/{tenant}/oauth2/v2.0/authorize" | "/{tenant}/oauth2/authorize" => Grant { tenant: TenantName },
+    POST "/adfs/oauth2/devicecode" | "/{tenant}/oauth2/v2.0/devicecode" => BeginDeviceLoginV2 { tenant: TenantName },
+    POST "/{tenant}/oauth2/devicecode" => BeginDeviceLogin { tenant: TenantName },
 }
 
 /// The name of a tenant in a request.
@@ -44,6 +52,16 @@ impl Parameter<Error> for TenantName {
     }
 }
 
+/// The name of a user in a path.
+#[derive(Debug, PartialEq)]
+pub(super) struct UserName(pub(super) String);
+
+impl Parameter<Error> for UserName {
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        Ok(Self(request.segment(name).to_owned()))
+    }
+}
+
 /// Returns true for a path of the managed identity endpoint.
 pub fn is_managed_identity_path(path: &str) -> bool {
     IdentityEndpoint::TABLE.has_first_segment_of(path)
@@ -52,7 +70,15 @@ pub fn is_managed_identity_path(path: &str) -> bool {
 /// Returns true if the segment after the tenant begins an endpoint of the authority.
 pub fn is_authority_path(path: &str) -> bool {
     let second = path.split('/').nth(2).unwrap_or_default();
-    [".well-known", "discovery", "oauth2", "v2.0"].contains(&second)
+    [
+        ".well-known",
+        "discovery",
+        "oauth2",
+        "userrealm",
+        "UserRealm",
+        "v2.0",
+    ]
+    .contains(&second)
 }
 
 #[cfg(test)]

@@ -86,9 +86,14 @@ impl ServiceError for Error {
 
     fn login_refusal_reason(&self) -> Option<LoginRefusalReason> {
         Some(match self {
-            Self::ClientAssertionUnsupported => {
-                LoginRefusalReason::new("client assertions are not supported")
-            }
+            Self::AssertionAudienceUnknown
+            | Self::AssertionAudienceWrong
+            | Self::AssertionExpired { .. }
+            | Self::AssertionIssuerUnknown(_)
+            | Self::AssertionSignatureWrong
+            | Self::AssertionSubjectUnknown(_)
+            | Self::CertificateWrong { .. }
+            | Self::PasswordWrong => LoginRefusalReason::new(self),
             Self::ClientCredentialMissing => {
                 LoginRefusalReason::new("the client secret is missing")
             }

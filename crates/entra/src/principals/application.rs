@@ -282,7 +282,7 @@ mod tests {
                 Some(principal.clone())
             );
             assert_eq!(
-                directory.principal_by_client_id(client).await.unwrap(),
+                directory.principal_by_account_id(client).await.unwrap(),
                 Some(principal)
             );
         }

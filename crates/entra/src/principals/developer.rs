@@ -1,4 +1,4 @@
-//! The application that exists from the first start, with a role that permits everything, so that clients can log in
+//! The application and the user that exist from the first start, with a role that permits everything, so that clients can log in
 //! before anybody has created an identity.
 
 use jiff::Timestamp;
@@ -6,8 +6,11 @@ use sealock_core::{ApplicationName, ClientId, PrincipalId};
 use sealock_store::Batch;
 use uuid::Uuid;
 
-use super::application::{APPLICATIONS, Application, ApplicationRecord};
-use crate::{Directory, PrincipalType, Result, Role, TENANT, directory::name_key};
+use super::{
+    application::{APPLICATIONS, Application, ApplicationRecord},
+    user::{DEVELOPER_USER_ID, User},
+};
+use crate::{Directory, Error, PrincipalType, Result, Role, TENANT, directory::name_key};
 
 /// The client id of the developer.
 pub const DEVELOPER_CLIENT: ClientId =
@@ -31,7 +34,11 @@ impl Directory {
     pub(crate) async fn create_developer(&self, batch: Batch) -> Result<Batch> {
         let key = name_key(NAME);
         let is_known = self.store.get(&APPLICATIONS, &[&key]).await?.is_some()
-            || !self.role_assignments_of(PRINCIPAL).await?.is_empty();
+            || !self.role_assignments_of(PRINCIPAL).await?.is_empty()
+            || !self
+                .role_assignments_of(DEVELOPER_USER_ID)
+                .await?
+                .is_empty();
         if is_known {
             return Ok(batch);
         }
@@ -53,7 +60,23 @@ impl Directory {
                 .expect_absent(&APPLICATIONS, &[&key])
                 .put(&APPLICATIONS, &[&key], &record);
         let kind = PrincipalType::ServicePrincipal;
-        Ok(self.add_assignment(batch, PRINCIPAL, kind, Role::Owner))
+        let batch = self.add_assignment(batch, PRINCIPAL, kind, Role::Owner);
+        Ok(self.add_assignment(batch, DEVELOPER_USER_ID, PrincipalType::User, Role::Owner))
+    }
+
+    /// Signs in a user with its password, which is the secret that the developer had at the start.
+    ///
+    /// # Errors
+    /// [`Error::UserUnknown`] or [`Error::PasswordWrong`].
+    pub(crate) fn sign_in(&self, name: &str, password: &str) -> Result<User> {
+        let user = self
+            .user(name)
+            .ok_or(Error::UserUnknown { tenant: TENANT })?;
+        if self.is_developer_secret(password) {
+            Ok(user)
+        } else {
+            Err(Error::PasswordWrong)
+        }
     }
 
     /// Returns true if `text` is the secret that the developer has until it is renewed.
@@ -70,7 +93,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::{ClientSecret, Error, SUBSCRIPTION};
+    use crate::{ClientSecret, SUBSCRIPTION};
 
     async fn directory(store: &Store, secret: Option<&str>) -> Directory {
         let directory = Directory::open(store.clone(), Clock::system())

@@ -3,6 +3,7 @@ use std::{fmt, str::FromStr};
 use sealock_core::{ClientId, PrincipalId, TenantId, excerpt};
 use serde::{Deserialize, Serialize};
 
+use super::user::User;
 use crate::{Application, Directory, Error, ManagedIdentity, Result};
 
 /// The caller of a service.
@@ -14,7 +15,7 @@ pub enum Caller {
     Principal(Principal),
 }
 
-/// A principal to which permissions are granted: a service principal in Entra.
+/// A principal to which permissions are granted: a service principal or user in Entra.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/app-objects-and-service-principals>
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Principal {
     ManagedIdentity(Box<ManagedIdentity>),
     /// An application.
     Application(Application),
+    /// A user.
+    User(User),
 }
 
 /// The kind of a principal, as role assignments name it.
@@ -80,11 +83,12 @@ impl fmt::Display for PrincipalType {
 }
 
 impl Principal {
-    /// Returns its client id. Claim `appid`.
+    /// Returns its client id, or the id of the client through which a user signed in. Claim `appid`.
     pub fn client_id(&self) -> ClientId {
         match self {
             Self::ManagedIdentity(identity) => identity.client_id,
             Self::Application(application) => application.client_id,
+            Self::User(user) => user.client_id,
         }
     }
 
@@ -93,12 +97,32 @@ impl Principal {
         match self {
             Self::ManagedIdentity(identity) => identity.principal_id,
             Self::Application(application) => application.principal_id,
+            Self::User(user) => user.principal_id,
         }
     }
 
     /// Returns its kind.
     pub fn principal_type(&self) -> PrincipalType {
-        PrincipalType::ServicePrincipal
+        match self {
+            Self::ManagedIdentity(_) | Self::Application(_) => PrincipalType::ServicePrincipal,
+            Self::User(_) => PrincipalType::User,
+        }
+    }
+
+    /// Returns an id that no other principal has and with which it signs in: its client id, or a user's own id.
+    pub fn account_id(&self) -> ClientId {
+        match self {
+            Self::User(user) => ClientId::from_uuid(user.principal_id.as_uuid()),
+            _ => self.client_id(),
+        }
+    }
+
+    /// Returns the kind of its tokens. Claim `idtyp`.
+    pub fn idtyp(&self) -> &'static str {
+        match self.principal_type() {
+            PrincipalType::User => "user",
+            _ => "app",
+        }
     }
 
     /// Returns its tenant. Claim `tid`.
@@ -106,24 +130,27 @@ impl Principal {
         match self {
             Self::ManagedIdentity(identity) => identity.tenant_id,
             Self::Application(application) => application.tenant_id,
+            Self::User(user) => user.tenant_id,
         }
     }
 
-    /// Returns the code of its credential: `2` for a certificate, `1` for a client secret. Claim `appidacr`.
+    /// Returns the code of its credential: `2` for a certificate, `1` for a client secret, `0` for a client without one, as
+    /// users have. Claim `appidacr`.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
     pub fn appidacr(&self) -> &'static str {
         match self {
             Self::ManagedIdentity(_) => "2",
             Self::Application(_) => "1",
+            Self::User(_) => "0",
         }
     }
 
-    /// Returns the ARM id of a managed identity, or `None` for an application. Claim `xms_mirid`.
+    /// Returns the ARM id of a managed identity, or `None` for another principal. Claim `xms_mirid`.
     pub fn resource_id(&self) -> Option<String> {
         match self {
             Self::ManagedIdentity(identity) => Some(identity.resource_id()),
-            Self::Application(_) => None,
+            Self::Application(_) | Self::User(_) => None,
         }
     }
 }
@@ -140,11 +167,18 @@ impl From<Application> for Principal {
     }
 }
 
+impl From<User> for Principal {
+    fn from(user: User) -> Self {
+        Self::User(user)
+    }
+}
+
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ManagedIdentity(identity) => write!(f, "managed identity '{}'", identity.name),
             Self::Application(application) => write!(f, "application '{}'", application.name),
+            Self::User(user) => write!(f, "user '{}'", user.name),
         }
     }
 }
@@ -159,13 +193,26 @@ impl Directory {
             .await
     }
 
-    /// Returns the principal with this client id, or `None` if it does not exist.
+    /// Returns the principal with this [account id](Principal::account_id), or `None` if it does not exist.
     ///
     /// # Errors
     /// The store fails.
-    pub async fn principal_by_client_id(&self, id: ClientId) -> Result<Option<Principal>> {
-        self.find_principal(|principal| principal.client_id() == id)
+    pub async fn principal_by_account_id(&self, id: ClientId) -> Result<Option<Principal>> {
+        self.find_principal(|principal| principal.account_id() == id)
             .await
+    }
+
+    /// Returns all principals.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn principals(&self) -> Result<Vec<Principal>> {
+        let identities = self.identities().await?.into_iter();
+        let identities = identities.chain(self.system_identities().await?);
+        let identities = identities.map(Principal::from);
+        let applications = self.applications().await?.into_iter().map(Principal::from);
+        let users = self.users().into_iter().map(Principal::from);
+        Ok(identities.chain(applications).chain(users).collect())
     }
 
     /// Scans all principals, of which an emulator has few.
@@ -173,12 +220,6 @@ impl Directory {
         &self,
         matches: impl Fn(&Principal) -> bool,
     ) -> Result<Option<Principal>> {
-        let identities = self.identities().await?.into_iter();
-        let identities = identities.chain(self.system_identities().await?);
-        let applications = self.applications().await?.into_iter().map(Principal::from);
-        Ok(identities
-            .map(Principal::from)
-            .chain(applications)
-            .find(matches))
+        Ok(self.principals().await?.into_iter().find(matches))
     }
 }

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
-use super::signing_key::{PublicKey, SigningKey};
+use super::{
+    grants::Grants,
+    signing_key::{PublicKey, SigningKey},
+};
 use crate::{Directory, Error, InvalidToken, Principal, Result};
 
 /// The lifetime of a managed identity's token, as in Azure.
@@ -34,19 +37,35 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amr: Option<Vec<String>>,
     appid: ClientId,
     appidacr: String,
-    idp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idp: Option<String>,
     idtyp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     oid: PrincipalId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scp: Option<String>,
     sub: PrincipalId,
     tid: TenantId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upn: Option<String>,
     ver: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     xms_mirid: Option<String>,
 }
 
-/// A token of a principal.
+/// The permission that a client has on behalf of every user who signs in through it. Claim `scp`.
+pub(crate) const DELEGATED: &str = "user_impersonation";
+
+/// An access token.
 pub struct AccessToken {
     /// The token itself, a JWT.
     pub token: Zeroizing<String>,
@@ -63,9 +82,10 @@ pub struct AccessToken {
 /// Issues tokens to the tenant's principals, and verifies them. Clones share the key.
 #[derive(Clone)]
 pub struct TokenIssuer {
-    directory: Directory,
-    service_key: Arc<ServiceKey>,
+    pub(super) directory: Directory,
+    pub(super) service_key: Arc<ServiceKey>,
     key: Arc<OnceCell<SigningKey>>,
+    pub(crate) grants: Arc<Grants>,
 }
 
 impl TokenIssuer {
@@ -75,6 +95,7 @@ impl TokenIssuer {
             directory,
             service_key,
             key: Arc::default(),
+            grants: Arc::default(),
         }
     }
 
@@ -95,13 +116,29 @@ impl TokenIssuer {
     /// # Errors
     /// [`Error::AudienceInvalid`], or the store fails.
     pub async fn issue(&self, principal: &Principal, audience: &str) -> Result<AccessToken> {
+        self.issue_by(principal, audience, principal.appidacr())
+            .await
+    }
+
+    /// Issues a token of `principal`, whose client has logged in with the kind of credential that `appidacr` says.
+    pub(crate) async fn issue_by(
+        &self,
+        principal: &Principal,
+        audience: &str,
+        appidacr: &str,
+    ) -> Result<AccessToken> {
         if audience.is_empty() || audience.len() > AUDIENCE_LIMIT {
             return Err(Error::AudienceInvalid);
         }
         let valid_for = match principal {
             Principal::ManagedIdentity(_) => IDENTITY_VALID_FOR,
-            Principal::Application(_) => APPLICATION_VALID_FOR,
+            Principal::Application(_) | Principal::User(_) => APPLICATION_VALID_FOR,
         };
+        let user = match principal {
+            Principal::User(user) => Some(user),
+            _ => None,
+        };
+        let text = |text: &str| text.to_owned();
         let now = self.directory.clock.now();
         let expires = now.checked_add(valid_for).unwrap_or(Timestamp::MAX);
         let claims = Claims {
@@ -110,30 +147,41 @@ impl TokenIssuer {
             iat: now.as_second(),
             nbf: now.as_second(),
             exp: expires.as_second(),
+            acr: user.map(|_| text("1")),
+            amr: user.map(|_| vec![text("pwd")]),
             appid: principal.client_id(),
-            appidacr: principal.appidacr().to_owned(),
-            idp: self.name(),
-            idtyp: "app".to_owned(),
+            appidacr: appidacr.to_owned(),
+            idp: user.is_none().then(|| self.name()),
+            idtyp: principal.idtyp().to_owned(),
+            name: user.map(|user| text(user.display_name)),
             oid: principal.principal_id(),
+            scp: user.map(|_| text(DELEGATED)),
             sub: principal.principal_id(),
             tid: principal.tenant_id(),
+            unique_name: user.map(|user| text(user.name)),
+            upn: user.map(|user| text(user.name)),
             ver: "1.0".to_owned(),
             xms_mirid: principal.resource_id(),
         };
-        let key = self.key().await?;
-        let header = Header {
-            kid: Some(key.public.kid.clone()),
-            ..Header::new(Algorithm::RS256)
-        };
-        let token = jsonwebtoken::encode(&header, &claims, &key.signing)
-            .map_err(|error| Error::Internal(error.to_string()))?;
         Ok(AccessToken {
-            token: Zeroizing::new(token),
+            token: self.sign(&claims).await?,
             audience: claims.aud,
             client_id: principal.client_id(),
             not_before: now,
             expires,
         })
+    }
+
+    /// Signs claims as a JWT.
+    pub(super) async fn sign(&self, claims: &impl Serialize) -> Result<Zeroizing<String>> {
+        let key = self.key().await?;
+        let header = Header {
+            kid: Some(key.public.kid.clone()),
+            ..Header::new(Algorithm::RS256)
+        };
+        let token = jsonwebtoken::encode(&header, claims, &key.signing)
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Zeroizing::new(token))
     }
 
     /// Verifies a token for one of `audiences`, and returns its principal.
@@ -170,7 +218,10 @@ impl TokenIssuer {
             return Err(InvalidToken::Expired.into());
         }
         let principal = self.directory.principal(claims.oid).await?;
-        Ok(principal.ok_or(InvalidToken::PrincipalUnknown)?)
+        match principal.ok_or(InvalidToken::PrincipalUnknown)? {
+            Principal::User(user) => Ok(user.through(claims.appid).into()),
+            principal => Ok(principal),
+        }
     }
 
     /// Returns the public key that verifies its tokens.
@@ -178,7 +229,7 @@ impl TokenIssuer {
         Ok(&self.key().await?.public)
     }
 
-    async fn key(&self) -> Result<&SigningKey> {
+    pub(super) async fn key(&self) -> Result<&SigningKey> {
         let Directory { store, .. } = &self.directory;
         let tenant = self.directory.tenant();
         let load = || SigningKey::load_or_create(store, &self.service_key, tenant);

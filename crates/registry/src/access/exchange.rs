@@ -62,7 +62,7 @@ impl Registry {
         match self
             .entra
             .directory()
-            .principal_by_client_id(client)
+            .principal_by_account_id(client)
             .await?
         {
             Some(principal) => self.caller(&principal).await,
@@ -105,7 +105,7 @@ impl Registry {
             .directory()
             .roles(principal.principal_id(), &resource)
             .await?;
-        let client = principal.client_id();
+        let client = principal.account_id();
         if roles.is_empty() {
             return Ok(Err(LoginRefusal::RoleMissing(client)));
         }

@@ -119,7 +119,7 @@ impl AuditIdentity {
                 oid: Some(principal.principal_id()),
                 appid: Some(principal.client_id()),
                 appidacr: Some(principal.appidacr().to_owned()),
-                idtyp: Some("app".to_owned()),
+                idtyp: Some(principal.idtyp().to_owned()),
                 xms_mirid: principal.resource_id(),
             },
         };
