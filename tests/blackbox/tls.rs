@@ -281,7 +281,7 @@ fn azure_names_use_a_separate_ca_that_is_never_installed() {
     for (name, status) in [
         ("sealock.azurecr.io", 401),
         ("sealock.vault.azure.net", 401),
-        ("management.azure.com", 501),
+        ("management.azure.com", 401),
         ("login.microsoftonline.com", 404),
         ("graph.microsoft.com", 501),
     ] {
