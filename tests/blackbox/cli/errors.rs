@@ -67,7 +67,7 @@ fn errors_suggest_the_next_step() {
         ),
         (
             &["vault", "purge", "safe", "--yes"],
-            "purge protection is enabled",
+            "'DeletedVaultPurge' is not allowed",
             "sealock vault recover safe",
         ),
         (

@@ -61,7 +61,7 @@ pub(super) fn soft_delete_cannot_be_disabled(requested: Option<bool>) -> Result<
 pub(super) fn retention_is_7_to_90_days(days: u32) -> Result<u16> {
     match u16::try_from(days) {
         Ok(days @ 7..=90) => Ok(days),
-        _ => Err(Error::VaultPropertyInvalid(format!(
+        _ => Err(Error::BadParameter(format!(
             "The soft delete retention of {days} days is not valid; it can be 7 to 90 days."
         ))),
     }

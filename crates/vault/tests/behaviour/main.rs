@@ -13,6 +13,7 @@ mod firewall;
 mod imports;
 mod keys;
 mod listings;
+mod managed_vaults;
 mod names;
 mod order;
 mod pending_purges;

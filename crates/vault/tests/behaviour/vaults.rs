@@ -4,7 +4,8 @@ use futures_util::StreamExt as _;
 use sealock_core::VaultName;
 use sealock_store::Table;
 use sealock_vault::{
-    Error, KeyChange, KeyPermission, KeyType, RotationPolicy, State, VaultChange, VaultSettings,
+    Error, KeyChange, KeyPermission, KeyType, NetworkAcls, RotationPolicy, State, VaultChange,
+    VaultProperties, VaultSettings, VirtualNetworkRule, operation::PatchVault,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -172,7 +173,7 @@ async fn grants_accumulate_and_revocations_keep_the_rest() {
 
 #[tokio::test]
 async fn purged_vault_leaves_no_records() {
-    const TABLES: [&str; 7] = [
+    const TABLES: [&str; 8] = [
         "vaults",
         "keys",
         "key-versions",
@@ -180,6 +181,7 @@ async fn purged_vault_leaves_no_records() {
         "rotation-policies",
         "access-policies",
         "ip-rules",
+        "virtual-network-rules",
     ];
     let world = World::new().await;
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
@@ -207,11 +209,25 @@ async fn purged_vault_leaves_no_records() {
         ..VaultChange::default()
     };
     world.change_vault(change).await.unwrap();
-    assert_eq!(records().await, [1; 7]);
-    vaults.delete_vault(&operator(), vault).await.unwrap();
-    assert_eq!(records().await, [1; 7]);
-    vaults.purge_vault(&operator(), vault).await.unwrap();
-    assert_eq!(records().await, [0; 7]);
+    let subnets = NetworkAcls {
+        virtual_network_rules: Some(vec![VirtualNetworkRule {
+            id: "subnet1".to_owned(),
+            ignore_missing_service_endpoint: None,
+        }]),
+        ..NetworkAcls::default()
+    };
+    let change = VaultProperties {
+        network: Some(subnets),
+        ..VaultProperties::default()
+    };
+    let operator = operator();
+    let permit = vaults.authorize(&operator, PatchVault, vault.clone());
+    permit.await.unwrap().run(change).await.unwrap();
+    assert_eq!(records().await, [1; 8]);
+    vaults.delete_vault(&operator, vault).await.unwrap();
+    assert_eq!(records().await, [1; 8]);
+    vaults.purge_vault(&operator, vault).await.unwrap();
+    assert_eq!(records().await, [0; 8]);
 }
 
 #[tokio::test]
