@@ -1,6 +1,7 @@
 //! Vaults in Azure Resource Manager.
 
 mod access;
+mod keys;
 mod lifecycle;
 mod recordings;
 mod rules;

@@ -40,7 +40,7 @@ macro_rules! endpoints {
                     read: |request| {
                         let _: &$crate::MatchedRequest<'_> = request;
                         Ok(Self::$endpoint {
-                            $($($field: $crate::Parameter::read(request, stringify!($field))?),+)?
+                            $($($field: $crate::Parameter::<$error>::read(request, stringify!($field))?),+)?
                         })
                     },
                 }

@@ -127,6 +127,10 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
         Endpoint::ListResourcesOfGroup { group, .. } => resources::list(call, Some(group)).await,
         Endpoint::ListSubscriptions => subscriptions::list(call).await,
         Endpoint::ListTenants => Ok(subscriptions::tenants(&call)),
+        Endpoint::ListKeys { group, vault, .. } => vaults::keys::list(call, group, vault).await,
+        Endpoint::ListKeyVersions {
+            group, vault, key, ..
+        } => vaults::keys::list_versions(call, group, vault, key).await,
         Endpoint::ListVaults { .. } => vaults::list(call, None).await,
         Endpoint::ListVaultsOfGroup { group, .. } => vaults::list(call, Some(group)).await,
         Endpoint::PatchGroup { group, .. } => groups::patch(call, body, group).await,
@@ -141,6 +145,9 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
         Endpoint::PutIdentity {
             group, identity, ..
         } => identities::put(call, body, group, identity).await,
+        Endpoint::PutKey {
+            group, vault, key, ..
+        } => vaults::keys::put(call, body, group, vault, key).await,
         Endpoint::PutVault { group, vault, .. } => vaults::put(call, body, group, vault).await,
         // Every provider is registered already.
         Endpoint::RegisterProvider { namespace, .. } | Endpoint::ShowProvider { namespace, .. } => {
@@ -354,6 +361,16 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
             .delete(token)
             .await
         }
+        Endpoint::ShowKey {
+            group, vault, key, ..
+        } => vaults::keys::show(call, group, vault, key, None).await,
+        Endpoint::ShowKeyVersion {
+            group,
+            vault,
+            key,
+            version,
+            ..
+        } => vaults::keys::show(call, group, vault, key, Some(version)).await,
         Endpoint::ShowVault { group, vault, .. } => vaults::show(call, group, vault).await,
     }
 }

@@ -81,6 +81,16 @@ impl KeyVault {
         Ok(self.service.find_vault(vault).await?.is_none())
     }
 
+    /// Returns the place, tags and history of a vault that is not deleted.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn resource(&self, vault: &VaultName) -> Result<Option<TrackedResource>> {
+        let found = self.service.find_vault(vault).await?;
+        let active = found.filter(|record| record.deletion.is_none());
+        Ok(active.map(|record| record.value.resource))
+    }
+
     /// Returns the vaults that are not deleted, with their places, tags and history.
     ///
     /// # Errors

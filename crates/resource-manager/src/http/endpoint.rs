@@ -1,6 +1,6 @@
 use sealock_core::{
-    IdentityName, Location, RegistryName, ResourceGroupName, ScopeMapName, TokenName, VaultName,
-    excerpt,
+    IdentityName, KeyName, KeyVersion, Location, RegistryName, ResourceGroupName, ScopeMapName,
+    TokenName, VaultName, excerpt,
 };
 use sealock_entra::{RoleScope, SUBSCRIPTION};
 use sealock_http::{MatchedRequest, Parameter, Spelling};
@@ -138,6 +138,18 @@ sealock_http::endpoints! {
         => PatchVault { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
     DELETE "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}"
         => DeleteVault { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/keys"
+        => ListKeys { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/keys/{key}"
+        => ShowKey { subscription: Subscription, group: ResourceGroupName, vault: VaultName, key: KeyName },
+    PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/keys/{key}"
+        => PutKey { subscription: Subscription, group: ResourceGroupName, vault: VaultName, key: KeyName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/keys/{key}/versions"
+        => ListKeyVersions { subscription: Subscription, group: ResourceGroupName, vault: VaultName, key: KeyName },
+    GET "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/keys/{key}/versions/{version}"
+        => ShowKeyVersion {
+            subscription: Subscription, group: ResourceGroupName, vault: VaultName, key: KeyName, version: KeyVersion
+        },
     PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/accessPolicies/add"
         => AddPolicies { subscription: Subscription, group: ResourceGroupName, vault: VaultName },
     PUT "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults/{vault}/accessPolicies/replace"
@@ -195,6 +207,8 @@ macro_rules! names {
 
 names!(
     IdentityName,
+    KeyName,
+    KeyVersion,
     Location,
     RegistryName,
     ScopeMapName,

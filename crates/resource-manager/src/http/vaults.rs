@@ -1,6 +1,7 @@
 //! Vaults: the translation of `Microsoft.KeyVault/vaults` into operations of the vault.
 
 mod answer;
+pub(super) mod keys;
 mod request;
 
 use axum::{

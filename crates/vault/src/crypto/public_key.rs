@@ -28,7 +28,7 @@ pub enum PublicKey {
 
 impl PublicKey {
     /// Returns the curve of an EC key.
-    pub(crate) fn curve(&self) -> Option<Curve> {
+    pub fn curve(&self) -> Option<Curve> {
         match self {
             Self::Ec { crv, .. } => Some(*crv),
             Self::Rsa { .. } | Self::Oct => None,
