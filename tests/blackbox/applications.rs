@@ -63,7 +63,7 @@ impl App {
     }
 }
 
-fn post(client: &Client, path: &str, form: &[(&str, String)]) -> Answer {
+pub(crate) fn post(client: &Client, path: &str, form: &[(&str, String)]) -> Answer {
     client.send("POST", path, &[], encode(form).as_bytes())
 }
 

@@ -166,7 +166,7 @@ fn app_service_endpoint_refuses_with_app_services_errors() {
     let header = ("x-identity-header", "any");
     let endpoint = format!("http://{}/msi/token", emulator.address());
     let unsupported = format!(
-        "The HTTP resource that matches the request URI '{endpoint}' does not support the API version '2017-09-01'."
+        "The HTTP resource that matches the request URI '{endpoint}' does not support the API version '2018-02-01'."
     );
     let nobodys = format!("{APP_SERVICE}{RESOURCE}&client_id=00000000-0000-0000-0000-000000000000");
     for (path, pointer, said) in [
@@ -176,7 +176,7 @@ fn app_service_endpoint_refuses_with_app_services_errors() {
             "An API version is required, but was not specified.",
         ),
         (
-            &format!("/msi/token?api-version=2017-09-01{RESOURCE}"),
+            &format!("/msi/token?api-version=2018-02-01{RESOURCE}"),
             "/error/message",
             unsupported.as_str(),
         ),
@@ -238,10 +238,10 @@ fn managed_identity_endpoint_refuses_with_imds_errors() {
             "2018-02-01",
         ),
         (
-            "/metadata/instance?api-version=2021-02-01",
+            "/metadata/attested/document?api-version=2021-02-01",
             &[METADATA],
             404,
-            "/metadata/instance",
+            "/metadata/attested",
         ),
     ] {
         let answer = ask(&emulator, path, headers);
@@ -428,4 +428,67 @@ fn identity_and_application_names_ignore_case() {
     assert!(listed.contains("My-Own"), "{listed}");
     emulator.cli(&["identity", "delete", "my-OWN"]);
     assert!(!emulator.cli(&["identity", "list"]).contains("My-Own"));
+}
+
+#[test]
+fn old_app_service_and_cloud_shell_give_tokens() {
+    let emulator = Emulator::start();
+    let identity = identity(&emulator);
+    let client = identity["client_id"].as_str().unwrap();
+    let old = format!("/msi/token?api-version=2017-09-01{RESOURCE}&clientid={client}");
+    assert_eq!(ask(&emulator, &old, &[SECRET]).status, 400);
+    let answer = ask(&emulator, &old, &[("secret", "any")]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let claims = part(answer.json()["access_token"].as_str().unwrap(), 1);
+    assert_eq!(claims["appid"], client);
+
+    let form = b"resource=https%3A%2F%2Fvault.azure.net";
+    let shell = |headers: &[(&str, &str)]| {
+        let client = emulator.client();
+        client.send("POST", "/msi/token", headers, form)
+    };
+    assert_eq!(shell(&[]).status, 400);
+    let answer = shell(&[METADATA]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let claims = part(answer.json()["access_token"].as_str().unwrap(), 1);
+    assert_eq!(claims["upn"], "developer@sealock.localhost");
+    assert_eq!(
+        shell(&[METADATA, ("origin", "http://evil.test")]).status,
+        403
+    );
+}
+
+#[test]
+fn instance_metadata_is_shown_as_a_whole_and_in_parts() {
+    let emulator = Emulator::start();
+    let instance = |path: &str, headers: &[(&str, &str)]| {
+        ask(&emulator, &format!("/metadata/{path}"), headers)
+    };
+    let all = instance("instance?api-version=2021-02-01", &[METADATA]);
+    assert_eq!(all.status, 200, "{all:?}");
+    assert_eq!(all.json()["compute"]["resourceGroupName"], "sealock");
+    let location = instance(
+        "instance/compute/location?api-version=2021-02-01&format=text",
+        &[METADATA],
+    );
+    assert_eq!(location.body, b"eastus");
+    let versions = instance("versions", &[METADATA]).json();
+    assert!(
+        versions["apiVersions"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("2021-02-01"))
+    );
+    for (path, headers, status) in [
+        ("instance?api-version=2021-02-01", &[][..], 400),
+        ("instance", &[METADATA], 400),
+        ("instance/none?api-version=2021-02-01", &[METADATA], 404),
+        (
+            "instance?api-version=2021-02-01",
+            &[METADATA, ("x-forwarded-for", "192.0.2.1")],
+            400,
+        ),
+    ] {
+        assert_eq!(instance(path, headers).status, status, "{path}");
+    }
 }

@@ -34,6 +34,7 @@ mod exchange;
 mod files;
 mod flips;
 mod garbage;
+mod graph;
 mod hosts;
 mod http2;
 mod key_refusals;

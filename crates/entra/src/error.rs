@@ -103,6 +103,9 @@ pub enum Error {
         "No matching federated identity record found for presented assertion subject '{0}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
     )]
     AssertionSubjectUnknown(String),
+    /// The body is not what the operation expects.
+    #[error("Invalid request body: {0}")]
+    BodyInvalid(String),
     /// `authorization_pending`: nobody has typed the code of the device yet.
     #[error("OAuth 2.0 device flow error. Authorization is pending. Continue polling.")]
     AuthorizationPending,
@@ -231,6 +234,17 @@ pub enum Error {
     /// The federated credential of an application cannot be used.
     #[error("the federated credential is not usable: {0}")]
     FederatedCredentialInvalid(String),
+    /// Graph cannot filter like this.
+    #[error("Unsupported or invalid query filter clause specified: {0}")]
+    FilterUnsupported(String),
+    /// An application asks Graph who it is.
+    #[error("/me request is only valid with delegated authentication flow.")]
+    NotDelegated,
+    /// Graph has no such object.
+    #[error(
+        "Resource '{0}' does not exist or one of its queried reference-property objects are not present."
+    )]
+    ObjectNotFound(String),
     /// `invalid_grant`: the user's password is wrong.
     #[error("Error validating credentials due to invalid username or password.")]
     PasswordWrong,
@@ -367,6 +381,9 @@ pub enum Error {
         "Tenant '{0}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant."
     )]
     TenantNotFound(String),
+    /// The request has no token.
+    #[error("the request has no access token")]
+    TokenMissing,
     /// The token is invalid.
     #[error("the token is not valid: {0}")]
     TokenInvalid(#[from] InvalidToken),

@@ -8,6 +8,8 @@ mod client;
 mod discovery;
 mod endpoint;
 mod error;
+mod graph;
+mod instance;
 mod managed_identity;
 mod page;
 mod sign_in;
@@ -23,6 +25,7 @@ use sealock_http::{Connection, Found};
 
 pub use self::call::{IdentityHeader, SignIn};
 pub use self::endpoint::{is_authority_path, is_managed_identity_path};
+pub use self::graph::{graph, is_graph_path};
 use self::{
     call::Call,
     discovery::Version,
@@ -43,7 +46,7 @@ pub async fn managed_identity(
     request: Request,
 ) -> Response {
     let url = format!("{}/msi/token", connection.origin());
-    let (parts, _) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let call = Call::new(
         issuer,
         connection,
@@ -53,13 +56,16 @@ pub async fn managed_identity(
     );
     let found = IdentityEndpoint::TABLE.find(&parts.method, parts.uri.path(), &call.query);
     let format = match &found {
-        Ok(found) if found.endpoint == IdentityEndpoint::AppService => {
+        Ok(found)
+            if [IdentityEndpoint::AppService, IdentityEndpoint::CloudShell]
+                .contains(&found.endpoint) =>
+        {
             ErrorFormat::AppService(&url)
         }
         _ => ErrorFormat::OAuth,
     };
     let answer = match found {
-        Ok(found) => managed_identity::answer(&call, found, header).await,
+        Ok(found) => managed_identity::answer(&call, found, header, body).await,
         Err(error) => Err(error),
     };
     finish(answer, format)

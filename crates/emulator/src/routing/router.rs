@@ -126,7 +126,7 @@ impl RequestRouter {
             },
             Service::ResourceManager => self.resource_manager(&host, request).await,
             Service::Entra => self.authority(&host, request).await,
-            Service::Graph => unsupported(ErrorFormat::Azure, "Microsoft Graph"),
+            Service::Graph => self.graph(request).await,
         }
     }
 
@@ -168,10 +168,16 @@ impl RequestRouter {
                 INDEX,
             )
                 .into_response(),
+            _ if entra_http::is_graph_path(path) => self.graph(request).await,
             // Comes last, because a path of a repository may look like an endpoint of the authority.
             _ if entra_http::is_authority_path(path) => self.authority(host, request).await,
             _ => no_service(),
         }
+    }
+
+    async fn graph(self, request: Request) -> Response {
+        let origin = format!("https://graph.{}", self.services.names);
+        entra_http::graph(&self.services.tokens, &origin, request).await
     }
 
     async fn authority(self, host: &Authority, request: Request) -> Response {
@@ -262,9 +268,10 @@ Sealock: a local container registry whose content is encrypted with a customer-m
 /v2/            the registry: docker push localhost:5000/hello:v1
 /acr/v1/        the registry's API in Azure; /oauth2/ issues its tokens
 /keys           the keys of the vault, as in Azure; requests need a token
-/metadata/      tokens for managed identities, as on a virtual machine; /msi/token as in App Service
+/metadata/      tokens for managed identities, as on a virtual machine; /msi/token as in App Service and Cloud Shell
 /subscriptions  Resource Manager: resource groups and what is in them; requests need a token
-/TENANT/oauth2/ tokens for applications, as in Entra; /TENANT/discovery/ and /TENANT/v2.0/ show the keys
+/TENANT/oauth2/ the login of applications and people, as in Entra; /TENANT/discovery/ and /TENANT/v2.0/ show the keys
+/v1.0/          principals, as in Microsoft Graph; requests need a token
 /_sealock/v1/   the control API, described by /_sealock/v1/openapi.json; web pages must use page.localhost
 
 All of them also serve TLS; /_sealock/v1/ca.pem is the CA to trust.

@@ -19,10 +19,13 @@ impl Error {
             | Self::AssertionMalformed
             | Self::AudienceMissing
             | Self::BodyIncomplete(_)
+            | Self::BodyInvalid(_)
+            | Self::FilterUnsupported(_)
             | Self::Forwarded
             | Self::IdentityAmbiguous
             | Self::IdentityUnavailable
             | Self::MetadataHeaderMissing
+            | Self::NotDelegated
             | Self::ParameterMissing(_)
             | Self::RedirectRefused(_)
             | Self::SelectorAmbiguous => (bad_request, "invalid_request"),
@@ -58,12 +61,16 @@ impl Error {
             | Self::ClientSecretInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::GrantUnsupported(_) => (bad_request, "unsupported_grant_type"),
             Self::TenantNotFound(_) => (bad_request, "invalid_tenant"),
-            Self::TokenInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::TokenInvalid(_) | Self::TokenMissing => {
+                (StatusCode::UNAUTHORIZED, "invalid_token")
+            }
             Self::IdentityHeaderWrong | Self::ImdsClosed | Self::NotFromHere => {
                 (StatusCode::FORBIDDEN, "access_denied")
             }
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
-            Self::NotAnEndpoint(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NotAnEndpoint(_) | Self::ObjectNotFound(_) => {
+                (StatusCode::NOT_FOUND, "not_found")
+            }
             Self::ApplicationNotFound { .. } => (StatusCode::NOT_FOUND, "ApplicationNotFound"),
             Self::IdentityNameAmbiguous { .. } => (StatusCode::CONFLICT, "IdentityNameAmbiguous"),
             Self::IdentityNotFound { .. } => (StatusCode::NOT_FOUND, "IdentityNotFound"),

@@ -13,12 +13,15 @@ const SPELLING: Spelling = Spelling {
 };
 
 sealock_http::endpoints! {
-    /// One of the two forms of the managed identity endpoint.
+    /// An endpoint for workloads.
     #[derive(Debug, PartialEq)]
     pub(super) enum IdentityEndpoint or Error, spelled SPELLING;
 
     GET "/metadata/identity/oauth2/token" => Imds,
+    GET "/metadata/instance" | "/metadata/instance/{path...}" => Instance { path: InstancePath },
+    GET "/metadata/versions" => Versions,
     GET "/msi/token" => AppService,
+    POST "/msi/token" => CloudShell,
 }
 
 // The only token endpoint of Federation Services works like version 2.0.
@@ -49,6 +52,16 @@ pub(super) struct TenantName(pub(super) String);
 impl Parameter<Error> for TenantName {
     fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
         Ok(Self(request.captured(name).unwrap_or(ADFS).to_owned()))
+    }
+}
+
+/// The part of the instance's metadata that a request asks for.
+#[derive(Debug, PartialEq)]
+pub(super) struct InstancePath(pub(super) String);
+
+impl Parameter<Error> for InstancePath {
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        Ok(Self(request.captured(name).unwrap_or_default().to_owned()))
     }
 }
 
