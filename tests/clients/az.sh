@@ -250,8 +250,7 @@ check "create a key in the vault with purge protection" key create --vault-name 
 check "delete it" key delete --vault-name protected --name kept
 refused "purge: protected" 'purge protection is enabled for this vault' key purge --vault-name protected --name kept
 refused "secrets" 'NotSupportedByEmulator.*The emulator does not support secrets' az keyvault secret list --vault-name keys
-refused "vaults" "Show it with: sealock vault show keys" az keyvault show --name keys
-refused "a registry" "Create it with: sealock registry create myreg" \
+refused "a registry, without a role" AuthorizationFailed \
     az acr create --name myreg --resource-group sealock --location eastus --sku Premium
 
 check "build an image" build_index "$layout" v1
