@@ -12,6 +12,7 @@ use crate::{
     lookup::parse_segment,
     records::{
         ANY_APPLICATION, IP_RULES, IpRuleRecord, POLICIES, PolicyRecord, VIRTUAL_NETWORK_RULES,
+        VaultRecord,
     },
     service::Service,
 };
@@ -113,6 +114,23 @@ fn stored_position(position: usize) -> u32 {
 }
 
 impl Service {
+    /// Reads a vault's lists, and the record to which they belong: the given one, or a newer one if the vault has changed
+    /// in between.
+    pub(crate) async fn whole_vault(
+        &self,
+        vault: &VaultName,
+        record: &VaultRecord,
+    ) -> Result<(VaultRecord, VaultLists)> {
+        let mut record = record.clone();
+        loop {
+            let lists = self.lists_of(vault).await?;
+            match self.find_vault(vault).await? {
+                Some(newer) if newer.revision != record.revision => record = newer.value,
+                _ => return Ok((record, lists)),
+            }
+        }
+    }
+
     pub(crate) async fn lists_of(&self, vault: &VaultName) -> Result<VaultLists> {
         let rules = self
             .store

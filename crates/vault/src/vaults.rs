@@ -178,8 +178,8 @@ impl Permit<ListVaults> {
             while let Some(entry) = entries.try_next().await? {
                 if !service.retention_has_passed(entry.record.deletion) {
                     let vault = parse_segment(&entry.key, 0)?;
-                    let lists = service.lists_of(&vault).await?;
-                    vaults.push(service.view_of_vault(&vault, &entry.record, lists));
+                    let (record, lists) = service.whole_vault(&vault, &entry.record).await?;
+                    vaults.push(service.view_of_vault(&vault, &record, lists));
                 }
             }
             Ok(vaults)
@@ -193,8 +193,8 @@ impl Permit<GetVault> {
     pub async fn run(self) -> Result<Vault> {
         self.run_to_end(|permit| async move {
             let (service, vault) = (&permit.service, &permit.target.vault);
-            let lists = service.lists_of(vault).await?;
-            Ok(service.view_of_vault(vault, &permit.records, lists))
+            let (record, lists) = service.whole_vault(vault, &permit.records).await?;
+            Ok(service.view_of_vault(vault, &record, lists))
         })
         .await
     }
@@ -205,8 +205,8 @@ impl Permit<GetDeletedVault> {
     pub async fn run(self) -> Result<Vault> {
         self.run_to_end(|permit| async move {
             let (service, vault) = (&permit.service, &permit.target.vault);
-            let lists = service.lists_of(vault).await?;
-            Ok(service.view_of_vault(vault, &permit.records, lists))
+            let (record, lists) = service.whole_vault(vault, &permit.records).await?;
+            Ok(service.view_of_vault(vault, &record, lists))
         })
         .await
     }

@@ -201,6 +201,47 @@ async fn refused_put_changes_nothing() {
     assert_eq!(shown.unwrap(), before);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn reader_sees_one_put_or_the_other_but_no_mixture() {
+    let world = World::new().await;
+    let tenant = world.directory.tenant();
+    let target = || in_group("kv2", "rg1");
+    let policy = |number: u128| AccessPolicy {
+        principal: Uuid::from_u128(number).to_string().parse().unwrap(),
+        application: None,
+        permissions: PolicyPermissions {
+            keys: Some(PermissionNames::parse(ContentKind::Keys, vec!["get".to_owned()]).unwrap()),
+            ..PolicyPermissions::default()
+        },
+    };
+    let settings = |is_on: bool| VaultProperties {
+        enabled_for_deployment: Some(is_on),
+        policies: Some((0..if is_on { 20 } else { 0 }).map(policy).collect()),
+        ..properties(tenant)
+    };
+    put(&world, target(), settings(true)).await.unwrap();
+    let writes = async {
+        for round in 0..100 {
+            put(&world, target(), settings(round % 2 == 0))
+                .await
+                .unwrap();
+        }
+    };
+    let reads = async {
+        for _ in 0..100 {
+            let shown = permit(&world, GetVault, target())
+                .await
+                .unwrap()
+                .run()
+                .await;
+            let shown = shown.unwrap();
+            let expected = if shown.enabled_for.deployment { 20 } else { 0 };
+            assert_eq!(shown.policies.len(), expected);
+        }
+    };
+    futures_util::future::join(writes, reads).await;
+}
+
 #[tokio::test]
 async fn failed_over_vault_takes_no_put_or_patch() {
     let world = World::new().await;
