@@ -58,7 +58,7 @@ impl Key {
 
 #[expect(clippy::disallowed_methods, reason = "a client has its own clock")]
 fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
+    sealock_core::Clock::system().now().as_second()
 }
 
 fn log_in(emulator: &Emulator, app: &App, assertion: &str) -> Answer {
