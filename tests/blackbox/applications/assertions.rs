@@ -56,7 +56,6 @@ impl Key {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a client has its own clock")]
 fn now() -> i64 {
     sealock_core::Clock::system().now().as_second()
 }
