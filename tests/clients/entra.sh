@@ -6,8 +6,6 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
-readonly TENANT=5ea10c00-0000-4000-8000-000000000000
-readonly DEVELOPER=5ea10c00-0000-4000-8000-000000000001
 readonly PERSON=developer@sealock.localhost
 
 credential() { timeout --foreground 120 "$CACHE/python/bin/python" "$here/languages/entra.py" "$1"; }

@@ -4,13 +4,7 @@ set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-readonly TENANT=5ea10c00-0000-4000-8000-000000000000 DEVELOPER=5ea10c00-0000-4000-8000-000000000001
-readonly DEVELOPER_OBJECT=5ea10c00-0000-4000-8000-000000000002
 readonly ALL_PERMISSIONS='{"certificates":["all"],"keys":["all"],"secrets":["all"],"storage":["all"]}'
-
-export AZURE_CONFIG_DIR=$STATE/azure AZURE_CORE_COLLECT_TELEMETRY=false REQUESTS_CA_BUNDLE=$STATE/data/tls/bundle.pem
-
-az() { timeout --foreground 180 "$CACHE/az/bin/az" "$@" --only-show-errors; }
 
 # says JSON QUERY COMMAND...: succeeds if the query on the output of `az keyvault COMMAND` yields this JSON.
 says() {
@@ -19,16 +13,9 @@ says() {
     equal "$expected" "$(az keyvault "$@" --query "$query" --output json | jq --compact-output --sort-keys .)"
 }
 
-log_in() {
-    az config set core.instance_discovery=false
-    az cloud register --name sealock --endpoint-resource-manager "https://management.$REGISTRY"
-    az cloud set --name sealock
-    az login --service-principal --username "$DEVELOPER" --password sealock-developer --tenant "$TENANT"
-}
-
 start_emulator
 echo 127.0.0.1 {management,login,graph,kvone,kvtwo}.localhost {kvone,kvtwo}.vault.localhost >>/etc/hosts
-check "az login" log_in
+check "az login" az_logs_in
 check "group create" az group create --name rg1 --location eastus2
 
 # --- Creation -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,11 @@ REGISTRY= # localhost:PORT, as docker and skopeo name it
 NAME=     # sealock.azurecr.localhost:PORT, as Azure would have it
 emulator_pid=
 
+# shellcheck disable=SC2034  # for the scenarios
+readonly TENANT=5ea10c00-0000-4000-8000-000000000000 DEVELOPER=5ea10c00-0000-4000-8000-000000000001
+# shellcheck disable=SC2034
+readonly DEVELOPER_OBJECT=5ea10c00-0000-4000-8000-000000000002
+
 # Azure's texts.
 # shellcheck disable=SC2034  # for the scenarios
 readonly FORBIDDEN='Access to Key Encryption Key is forbidden\. View troubleshooting steps at https://aka\.ms/acr/cmk'
@@ -79,6 +84,20 @@ buildah() { timeout --foreground 180 buildah "$@"; }
 skopeo() { timeout --foreground 180 skopeo --insecure-policy "$@"; }
 
 curl() { timeout --foreground 180 curl --silent --show-error "$@"; }
+
+# as the scenario's own user
+az() {
+    AZURE_CONFIG_DIR=$STATE/azure AZURE_CORE_COLLECT_TELEMETRY=false REQUESTS_CA_BUNDLE=$STATE/data/tls/bundle.pem \
+        timeout --foreground 180 "$CACHE/az/bin/az" "$@" --only-show-errors
+}
+
+# Registers the emulator as a cloud, which needs to be done once, and logs in as the developer, who owns the subscription.
+az_logs_in() {
+    az config set core.instance_discovery=false
+    az cloud register --name sealock --endpoint-resource-manager "https://management.$REGISTRY"
+    az cloud set --name sealock
+    az login --service-principal --username "$DEVELOPER" --password sealock-developer --tenant "$TENANT"
+}
 
 # follow TITLE: runs the commands that `sealock trust` prints under the title with this beginning.
 follow() {

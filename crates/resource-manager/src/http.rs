@@ -36,7 +36,7 @@ use uuid::Uuid;
 pub use self::endpoint::is_resource_manager_path;
 use self::{
     endpoint::Endpoint,
-    registries::{ScopeMapCall, TokenCall},
+    registries::{RegistryCall, scope_maps, tokens},
     vaults::PolicyUpdate,
 };
 use crate::{Error, ResourceManager, Result, resource_type::ApiVersion};
@@ -100,6 +100,11 @@ async fn route(manager: &Arc<ResourceManager>, connection: Connection, request: 
 /// Calls the function of an endpoint.
 #[expect(clippy::too_many_lines, reason = "one arm for each endpoint")]
 async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
+    let of = |call, group, registry| RegistryCall {
+        call,
+        group,
+        registry,
+    };
     match endpoint {
         Endpoint::AddPolicies { group, vault, .. } => {
             vaults::update_policies(call, body, (group, vault), PolicyUpdate::Add).await
@@ -212,15 +217,7 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
         } => registries::regenerate(call, body, group, registry).await,
         Endpoint::GenerateCredentials {
             group, registry, ..
-        } => {
-            TokenCall {
-                call,
-                group,
-                registry,
-            }
-            .generate(body)
-            .await
-        }
+        } => tokens::generate(of(call, group, registry), body).await,
         Endpoint::ShowOperationStatus { operation, .. } => {
             operations::show_status(call, operation).await
         }
@@ -229,138 +226,58 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
         } => registries::no_children(call, group, registry).await,
         Endpoint::ListScopeMaps {
             group, registry, ..
-        } => {
-            ScopeMapCall {
-                call,
-                group,
-                registry,
-            }
-            .list()
-            .await
-        }
+        } => scope_maps::list(of(call, group, registry)).await,
         Endpoint::ShowScopeMap {
             group,
             registry,
             scope_map,
             ..
-        } => {
-            ScopeMapCall {
-                call,
-                group,
-                registry,
-            }
-            .show(scope_map)
-            .await
-        }
+        } => scope_maps::show(of(call, group, registry), scope_map).await,
         Endpoint::PutScopeMap {
             group,
             registry,
             scope_map,
             ..
-        } => {
-            ScopeMapCall {
-                call,
-                group,
-                registry,
-            }
-            .put(body, scope_map, false)
-            .await
-        }
+        } => scope_maps::put(of(call, group, registry), body, scope_map, false).await,
         Endpoint::PatchScopeMap {
             group,
             registry,
             scope_map,
             ..
-        } => {
-            ScopeMapCall {
-                call,
-                group,
-                registry,
-            }
-            .put(body, scope_map, true)
-            .await
-        }
+        } => scope_maps::put(of(call, group, registry), body, scope_map, true).await,
         Endpoint::DeleteScopeMap {
             group,
             registry,
             scope_map,
             ..
-        } => {
-            ScopeMapCall {
-                call,
-                group,
-                registry,
-            }
-            .delete(scope_map)
-            .await
-        }
+        } => scope_maps::delete(of(call, group, registry), scope_map).await,
         Endpoint::ListTokens {
             group, registry, ..
-        } => {
-            TokenCall {
-                call,
-                group,
-                registry,
-            }
-            .list()
-            .await
-        }
+        } => tokens::list(of(call, group, registry)).await,
         Endpoint::ShowToken {
             group,
             registry,
             token,
             ..
-        } => {
-            TokenCall {
-                call,
-                group,
-                registry,
-            }
-            .show(token)
-            .await
-        }
+        } => tokens::show(of(call, group, registry), token).await,
         Endpoint::PutToken {
             group,
             registry,
             token,
             ..
-        } => {
-            TokenCall {
-                call,
-                group,
-                registry,
-            }
-            .put(body, token, false)
-            .await
-        }
+        } => tokens::put(of(call, group, registry), body, token, false).await,
         Endpoint::PatchToken {
             group,
             registry,
             token,
             ..
-        } => {
-            TokenCall {
-                call,
-                group,
-                registry,
-            }
-            .put(body, token, true)
-            .await
-        }
+        } => tokens::put(of(call, group, registry), body, token, true).await,
         Endpoint::DeleteToken {
             group,
             registry,
             token,
             ..
-        } => {
-            TokenCall {
-                call,
-                group,
-                registry,
-            }
-            .delete(token)
-            .await
-        }
+        } => tokens::delete(of(call, group, registry), token).await,
         Endpoint::ShowKey {
             group, vault, key, ..
         } => vaults::keys::show(call, group, vault, key, None).await,

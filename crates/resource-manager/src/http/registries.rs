@@ -2,8 +2,8 @@
 
 mod body;
 mod request;
-mod scope_maps;
-mod tokens;
+pub(super) mod scope_maps;
+pub(super) mod tokens;
 
 use axum::{
     Json,
@@ -20,7 +20,6 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use self::{body::RegistryBody, request::RegistryRequestBody};
-pub(super) use self::{scope_maps::ScopeMapCall, tokens::TokenCall};
 use super::{
     Answer, Call,
     body::{read, read_location, read_tags},
@@ -44,6 +43,26 @@ const INCLUDED_BYTES: [(Sku, u64); 3] = [
     (Sku::Standard, 100 << 30),
     (Sku::Premium, 500 << 30),
 ];
+
+/// A request for what belongs to a registry.
+pub(super) struct RegistryCall {
+    pub(super) call: Call,
+    pub(super) group: ResourceGroupName,
+    pub(super) registry: RegistryName,
+}
+
+impl RegistryCall {
+    /// Returns the registry, if a role permits the caller an action on it.
+    async fn registry(&self, action: &'static str) -> Result<Registry> {
+        let Self {
+            call,
+            group,
+            registry,
+        } = self;
+        call.authorize(action, &id(group, registry)).await?;
+        call.manager.registry(group, registry).await
+    }
+}
 
 pub(super) async fn list(call: Call, group: Option<ResourceGroupName>) -> Answer {
     if let Some(group) = &group {

@@ -1,25 +1,18 @@
 use axum::{Json, body::Body, http::StatusCode, response::IntoResponse as _};
-use sealock_core::{RegistryName, ResourceGroupName, ScopeMapName};
+use sealock_core::ScopeMapName;
 use sealock_registry::{Refusal, Registry, ScopeMap, ScopeMapAction};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::id;
+use super::RegistryCall;
 use crate::{
     Error, Result,
     http::{
-        Answer, Call,
+        Answer,
         body::{read, with_offset},
     },
     resources::REGISTRY,
 };
-
-/// A request for the scope maps of a registry.
-pub(in crate::http) struct ScopeMapCall {
-    pub(in crate::http) call: Call,
-    pub(in crate::http) group: ResourceGroupName,
-    pub(in crate::http) registry: RegistryName,
-}
 
 #[derive(Deserialize)]
 struct ScopeMapRequest {
@@ -32,78 +25,66 @@ struct ScopeMapProperties {
     actions: Option<Vec<String>>,
 }
 
-impl ScopeMapCall {
-    async fn registry(&self, action: &'static str) -> Result<Registry> {
-        let Self {
-            call,
-            group,
-            registry,
-        } = self;
-        call.authorize(action, &id(group, registry)).await?;
-        call.manager.registry(group, registry).await
-    }
+pub(in crate::http) async fn list(call: RegistryCall) -> Answer {
+    let action = "Microsoft.ContainerRegistry/registries/scopeMaps/read";
+    let registry = call.registry(action).await?;
+    let scope_maps = registry.scope_maps().await?.into_iter();
+    let value: Vec<_> = scope_maps.map(|it| body(&registry, it)).collect();
+    Ok(Json(json!({"value": value})).into_response())
+}
 
-    pub(in crate::http) async fn list(self) -> Answer {
-        let action = "Microsoft.ContainerRegistry/registries/scopeMaps/read";
-        let registry = self.registry(action).await?;
-        let scope_maps = registry.scope_maps().await?.into_iter();
-        let value: Vec<_> = scope_maps.map(|it| body(&registry, it)).collect();
-        Ok(Json(json!({"value": value})).into_response())
-    }
+pub(in crate::http) async fn show(call: RegistryCall, name: ScopeMapName) -> Answer {
+    let action = "Microsoft.ContainerRegistry/registries/scopeMaps/read";
+    let registry = call.registry(action).await?;
+    let found = find(&registry, &name).await?;
+    let found = found.ok_or_else(|| Error::SubresourceNotFound(name.to_string()))?;
+    Ok(Json(body(&registry, found)).into_response())
+}
 
-    pub(in crate::http) async fn show(self, name: ScopeMapName) -> Answer {
-        let action = "Microsoft.ContainerRegistry/registries/scopeMaps/read";
-        let registry = self.registry(action).await?;
-        let found = find(&registry, &name).await?;
-        let found = found.ok_or_else(|| Error::SubresourceNotFound(name.to_string()))?;
-        Ok(Json(body(&registry, found)).into_response())
+/// Creates or replaces a scope map, or changes it if `keeps` is true.
+pub(in crate::http) async fn put(
+    call: RegistryCall,
+    content: Body,
+    name: ScopeMapName,
+    keeps: bool,
+) -> Answer {
+    let action = "Microsoft.ContainerRegistry/registries/scopeMaps/write";
+    let registry = call.registry(action).await?;
+    let request: ScopeMapRequest = read(content).await?;
+    let ScopeMapProperties {
+        description,
+        actions,
+    } = request.properties;
+    let existing = find(&registry, &name).await?.filter(|_| keeps);
+    if keeps && existing.is_none() {
+        return Err(Error::SubresourceNotFound(name.to_string()));
     }
-
-    /// Creates or replaces a scope map, or changes it if `keeps` is true.
-    pub(in crate::http) async fn put(
-        self,
-        content: Body,
-        name: ScopeMapName,
-        keeps: bool,
-    ) -> Answer {
-        let action = "Microsoft.ContainerRegistry/registries/scopeMaps/write";
-        let registry = self.registry(action).await?;
-        let request: ScopeMapRequest = read(content).await?;
-        let ScopeMapProperties {
-            description,
-            actions,
-        } = request.properties;
-        let existing = find(&registry, &name).await?.filter(|_| keeps);
-        if keeps && existing.is_none() {
-            return Err(Error::SubresourceNotFound(name.to_string()));
+    let actions = match (actions, &existing) {
+        (Some(actions), _) => {
+            let actions = actions.iter().map(|action| action.parse());
+            let parsed: Result<Vec<ScopeMapAction>, Refusal> = actions.collect();
+            parsed.map_err(sealock_registry::Error::from)?
         }
-        let actions = match (actions, &existing) {
-            (Some(actions), _) => {
-                let actions = actions.iter().map(|action| action.parse());
-                let parsed: Result<Vec<ScopeMapAction>, Refusal> = actions.collect();
-                parsed.map_err(sealock_registry::Error::from)?
-            }
-            (None, Some(existing)) => existing.actions.clone(),
-            (None, None) => {
-                let why = "properties.actions: missing".to_owned();
-                return Err(Error::BodyInvalid(why));
-            }
-        };
-        let description = description.or_else(|| existing?.description);
-        let put = registry.put_scope_map(&name, description, actions);
-        let (scope_map, _) = put.await?;
-        Ok(Json(body(&registry, scope_map)).into_response())
-    }
+        (None, Some(existing)) => existing.actions.clone(),
+        (None, None) => {
+            let why = "properties.actions: missing".to_owned();
+            return Err(Error::BodyInvalid(why));
+        }
+    };
+    let description = description.or_else(|| existing?.description);
+    let put = registry.put_scope_map(&name, description, actions);
+    let (scope_map, _) = put.await?;
+    Ok(Json(body(&registry, scope_map)).into_response())
+}
 
-    pub(in crate::http) async fn delete(self, name: ScopeMapName) -> Answer {
-        let action = "Microsoft.ContainerRegistry/registries/scopeMaps/delete";
-        let registry = self.registry(action).await?;
-        Ok(match registry.delete_scope_map(&name).await {
-            Ok(()) => StatusCode::OK.into_response(),
-            Err(error) if is_unknown(&error) => StatusCode::NO_CONTENT.into_response(),
-            Err(error) => return Err(error.into()),
-        })
-    }
+pub(in crate::http) async fn delete(call: RegistryCall, name: ScopeMapName) -> Answer {
+    let action = "Microsoft.ContainerRegistry/registries/scopeMaps/delete";
+    let registry = call.registry(action).await?;
+    Ok(match registry.delete_scope_map(&name).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(error) if is_unknown(&error) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => return Err(error.into()),
+    })
 }
 
 async fn find(registry: &Registry, name: &ScopeMapName) -> Result<Option<ScopeMap>> {

@@ -1,27 +1,20 @@
 use axum::{Json, body::Body, http::StatusCode, response::IntoResponse as _};
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{RegistryName, ResourceGroupName, ScopeMapName, TokenName, excerpt};
+use sealock_core::{ScopeMapName, TokenName, excerpt};
 use sealock_registry::{PasswordName, Refusal, Registry, Token};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::id;
+use super::RegistryCall;
 use crate::{
     Error, Result,
     http::{
-        Answer, Call,
+        Answer,
         body::{read, with_offset},
         operations,
     },
     resources::REGISTRY,
 };
-
-/// A request for the tokens of a registry.
-pub(in crate::http) struct TokenCall {
-    pub(in crate::http) call: Call,
-    pub(in crate::http) group: ResourceGroupName,
-    pub(in crate::http) registry: RegistryName,
-}
 
 #[derive(Deserialize)]
 struct TokenRequest {
@@ -41,120 +34,108 @@ struct GenerateRequest {
     name: Option<String>,
 }
 
-impl TokenCall {
-    async fn registry(&self, action: &'static str) -> Result<Registry> {
-        let Self {
-            call,
-            group,
-            registry,
-        } = self;
-        call.authorize(action, &id(group, registry)).await?;
-        call.manager.registry(group, registry).await
-    }
+pub(in crate::http) async fn list(call: RegistryCall) -> Answer {
+    let action = "Microsoft.ContainerRegistry/registries/tokens/read";
+    let registry = call.registry(action).await?;
+    let tokens = registry.tokens().await?.into_iter();
+    let value: Vec<_> = tokens.map(|it| body(&registry, &it, "Succeeded")).collect();
+    Ok(Json(json!({"value": value})).into_response())
+}
 
-    pub(in crate::http) async fn list(self) -> Answer {
-        let action = "Microsoft.ContainerRegistry/registries/tokens/read";
-        let registry = self.registry(action).await?;
-        let tokens = registry.tokens().await?.into_iter();
-        let value: Vec<_> = tokens.map(|it| body(&registry, &it, "Succeeded")).collect();
-        Ok(Json(json!({"value": value})).into_response())
-    }
+pub(in crate::http) async fn show(call: RegistryCall, name: TokenName) -> Answer {
+    let action = "Microsoft.ContainerRegistry/registries/tokens/read";
+    let registry = call.registry(action).await?;
+    let token = find(&registry, &name).await?;
+    Ok(Json(body(&registry, &token, "Succeeded")).into_response())
+}
 
-    pub(in crate::http) async fn show(self, name: TokenName) -> Answer {
-        let action = "Microsoft.ContainerRegistry/registries/tokens/read";
-        let registry = self.registry(action).await?;
-        let token = find(&registry, &name).await?;
-        Ok(Json(body(&registry, &token, "Succeeded")).into_response())
+/// Creates or changes a token. With `is_change`, the token must exist.
+pub(in crate::http) async fn put(
+    call: RegistryCall,
+    content: Body,
+    name: TokenName,
+    is_change: bool,
+) -> Answer {
+    let action = "Microsoft.ContainerRegistry/registries/tokens/write";
+    let registry = call.registry(action).await?;
+    let request: TokenRequest = read(content).await?;
+    if is_change {
+        find(&registry, &name).await?;
     }
-
-    /// Creates or changes a token. With `is_change`, the token must exist.
-    pub(in crate::http) async fn put(
-        self,
-        content: Body,
-        name: TokenName,
-        is_change: bool,
-    ) -> Answer {
-        let action = "Microsoft.ContainerRegistry/registries/tokens/write";
-        let registry = self.registry(action).await?;
-        let request: TokenRequest = read(content).await?;
-        if is_change {
-            find(&registry, &name).await?;
+    let scope_map = request.properties.scopemapid.as_deref();
+    let scope_map: Option<ScopeMapName> = match scope_map {
+        Some(id) => Some(last_segment(id).parse()?),
+        None => None,
+    };
+    let status = request.properties.status;
+    let enabled = match status.as_deref().map(str::to_ascii_lowercase).as_deref() {
+        None => None,
+        Some("enabled") => Some(true),
+        Some("disabled") => Some(false),
+        Some(_) => {
+            let why = "properties.status: expected enabled or disabled".to_owned();
+            return Err(Error::BodyInvalid(why));
         }
-        let scope_map = request.properties.scopemapid.as_deref();
-        let scope_map: Option<ScopeMapName> = match scope_map {
-            Some(id) => Some(last_segment(id).parse()?),
-            None => None,
-        };
-        let status = request.properties.status;
-        let enabled = match status.as_deref().map(str::to_ascii_lowercase).as_deref() {
-            None => None,
-            Some("enabled") => Some(true),
-            Some("disabled") => Some(false),
-            Some(_) => {
-                let why = "properties.status: expected enabled or disabled".to_owned();
-                return Err(Error::BodyInvalid(why));
-            }
-        };
-        let (token, is_new) = registry.put_token(&name, scope_map, enabled).await?;
-        let state = if is_new { "Creating" } else { "Updating" };
-        let answer = body(&registry, &token, state);
-        let response = (StatusCode::CREATED, Json(answer)).into_response();
-        let resource = token_id(&registry, &name);
-        operations::with_status_url(&self.call, &resource, "token", response).await
-    }
+    };
+    let (token, is_new) = registry.put_token(&name, scope_map, enabled).await?;
+    let state = if is_new { "Creating" } else { "Updating" };
+    let answer = body(&registry, &token, state);
+    let response = (StatusCode::CREATED, Json(answer)).into_response();
+    let resource = token_id(&registry, &name);
+    operations::with_status_url(&call.call, &resource, "token", response).await
+}
 
-    pub(in crate::http) async fn delete(self, name: TokenName) -> Answer {
-        let action = "Microsoft.ContainerRegistry/registries/tokens/delete";
-        let registry = self.registry(action).await?;
-        Ok(match registry.delete_token(&name).await {
-            Ok(()) => StatusCode::OK.into_response(),
-            Err(error) if is_unknown(&error) => StatusCode::NO_CONTENT.into_response(),
-            Err(error) => return Err(error.into()),
-        })
-    }
+pub(in crate::http) async fn delete(call: RegistryCall, name: TokenName) -> Answer {
+    let action = "Microsoft.ContainerRegistry/registries/tokens/delete";
+    let registry = call.registry(action).await?;
+    Ok(match registry.delete_token(&name).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(error) if is_unknown(&error) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => return Err(error.into()),
+    })
+}
 
-    /// Replaces one password of a token, or both.
-    ///
-    /// <https://learn.microsoft.com/rest/api/containerregistry/registries/generate-credentials>
-    pub(in crate::http) async fn generate(self, content: Body) -> Answer {
-        let action = "Microsoft.ContainerRegistry/registries/generateCredentials/action";
-        let registry = self.registry(action).await?;
-        let request: GenerateRequest = read(content).await?;
-        let token: TokenName = last_segment(&request.tokenid).parse()?;
-        find(&registry, &token).await?;
-        let both = PasswordName::BOTH.to_vec();
-        let chosen = match request.name.as_deref() {
-            None => both,
-            Some("password1") => vec![PasswordName::Password1],
-            Some("password2") => vec![PasswordName::Password2],
-            Some(other) => {
-                let given = excerpt(other);
-                let why = format!("name: expected password1 or password2, not '{given}'");
-                return Err(Error::BodyInvalid(why));
-            }
-        };
-        let now = self.call.manager.clock.now();
-        let valid_for = request.expiry.map(|expiry| expiry.duration_since(now));
-        if valid_for.is_some_and(|valid_for| valid_for <= SignedDuration::ZERO) {
-            return Err(Error::BodyInvalid("expiry: it is in the past".to_owned()));
+/// Replaces one password of a token, or both.
+///
+/// <https://learn.microsoft.com/rest/api/containerregistry/registries/generate-credentials>
+pub(in crate::http) async fn generate(call: RegistryCall, content: Body) -> Answer {
+    let action = "Microsoft.ContainerRegistry/registries/generateCredentials/action";
+    let registry = call.registry(action).await?;
+    let request: GenerateRequest = read(content).await?;
+    let token: TokenName = last_segment(&request.tokenid).parse()?;
+    find(&registry, &token).await?;
+    let both = PasswordName::BOTH.to_vec();
+    let chosen = match request.name.as_deref() {
+        None => both,
+        Some("password1") => vec![PasswordName::Password1],
+        Some("password2") => vec![PasswordName::Password2],
+        Some(other) => {
+            let given = excerpt(other);
+            let why = format!("name: expected password1 or password2, not '{given}'");
+            return Err(Error::BodyInvalid(why));
         }
-        let mut passwords = Vec::new();
-        for password in chosen {
-            let value = registry
-                .generate_password(&token, password, valid_for)
-                .await?;
-            let mut shown = json!({
-                "creationTime": with_offset(now),
-                "name": password_name(password),
-                "value": *value,
-            });
-            if let Some(expiry) = request.expiry {
-                shown["expiry"] = with_offset(expiry).into();
-            }
-            passwords.push(shown);
-        }
-        Ok(Json(json!({"username": token, "passwords": passwords})).into_response())
+    };
+    let now = call.call.manager.clock.now();
+    let valid_for = request.expiry.map(|expiry| expiry.duration_since(now));
+    if valid_for.is_some_and(|valid_for| valid_for <= SignedDuration::ZERO) {
+        return Err(Error::BodyInvalid("expiry: it is in the past".to_owned()));
     }
+    let mut passwords = Vec::new();
+    for password in chosen {
+        let value = registry
+            .generate_password(&token, password, valid_for)
+            .await?;
+        let mut shown = json!({
+            "creationTime": with_offset(now),
+            "name": password_name(password),
+            "value": *value,
+        });
+        if let Some(expiry) = request.expiry {
+            shown["expiry"] = with_offset(expiry).into();
+        }
+        passwords.push(shown);
+    }
+    Ok(Json(json!({"username": token, "passwords": passwords})).into_response())
 }
 
 async fn find(registry: &Registry, name: &TokenName) -> Result<Token> {
