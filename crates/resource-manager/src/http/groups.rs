@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, Call,
-    body::{read, read_location, read_tags},
+    body::{List, read, read_location, read_tags},
     operations,
 };
 use crate::groups::{ResourceGroup, group_id};
@@ -56,7 +56,7 @@ pub(super) async fn list(call: Call) -> Answer {
     let groups = call.manager.groups().await?;
     let groups = call.permitted(READ, groups, ResourceGroup::id).await?;
     let value: Vec<_> = groups.into_iter().map(body).collect();
-    Ok(Json(serde_json::json!({"value": value})).into_response())
+    Ok(Json(List { value }).into_response())
 }
 
 /// Answers 204 if the group exists.

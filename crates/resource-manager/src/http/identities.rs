@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     Answer, Call,
-    body::{read, read_location, read_tags},
+    body::{List, read, read_location, read_tags},
     groups::created_if,
 };
 use crate::{
@@ -71,7 +71,7 @@ pub(super) async fn list(call: Call, group: Option<ResourceGroupName>) -> Answer
         .permitted(READ, identities, ManagedIdentity::resource_id)
         .await?;
     let value: Vec<_> = readable.into_iter().map(body).collect();
-    Ok(Json(json!({"value": value})).into_response())
+    Ok(Json(List { value }).into_response())
 }
 
 pub(super) async fn show(call: Call, group: ResourceGroupName, name: IdentityName) -> Answer {

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 use self::{body::RegistryBody, request::RegistryRequestBody};
 use super::{
     Answer, Call,
-    body::{read, read_location, read_tags},
+    body::{List, read, read_location, read_tags},
     operations,
 };
 use crate::{
@@ -78,7 +78,7 @@ pub(super) async fn list(call: Call, group: Option<ResourceGroupName>) -> Answer
     for registry in call.permitted(READ, registries, id).await? {
         value.push(RegistryBody::of(&call, &registry, "Succeeded").await?);
     }
-    Ok(Json(json!({"value": value})).into_response())
+    Ok(Json(List { value }).into_response())
 }
 
 pub(super) async fn show(call: Call, group: ResourceGroupName, name: RegistryName) -> Answer {

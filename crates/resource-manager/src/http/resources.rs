@@ -2,9 +2,11 @@ use axum::{Json, response::IntoResponse as _};
 use sealock_core::{ResourceGroupName, excerpt};
 use sealock_entra::Tags;
 use serde::Serialize;
-use serde_json::json;
 
-use super::{Answer, Call, body::SystemDataBody};
+use super::{
+    Answer, Call,
+    body::{List, SystemDataBody},
+};
 use crate::{
     Error, Result,
     resources::{GenericResource, is_in},
@@ -42,7 +44,7 @@ pub(super) async fn list(call: Call, group: Option<ResourceGroupName>) -> Answer
         .permitted("Microsoft.Resources/read", resources, |it| it.id.clone())
         .await?;
     let value: Vec<_> = readable.into_iter().map(body).collect();
-    Ok(Json(json!({"value": value})).into_response())
+    Ok(Json(List { value }).into_response())
 }
 
 fn body(found: GenericResource) -> ResourceBody {
