@@ -62,9 +62,10 @@ check_health() { az acr check-health --name "$1" --ignore-errors --yes 2>&1 || t
 
 finds_identity() {
     check_health "$1" | tee "$STATE/health"
-    # Its test of the name server takes a port for a part of the name.
-    [[ $REGISTRY == *:* ]] || grep -q "Fetch access token for registry '$1.*' : OK" "$STATE/health"
-    ! grep -q CMK_ERROR "$STATE/health"
+    # On another port, its test of the name server takes the port for a part of the name.
+    local errors=CMK_ERROR
+    [[ $REGISTRY == *:* ]] || errors='CMK_ERROR|CONNECTIVITY_|LOGIN_SERVER_ERROR'
+    ! grep -qE "$errors" "$STATE/health"
 }
 
 misses_identity() {
