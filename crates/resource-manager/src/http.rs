@@ -110,15 +110,40 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
             vaults::update_policies(call, body, (group, vault), PolicyUpdate::Add).await
         }
         Endpoint::CheckGroup { group, .. } => groups::check(call, group).await,
+        Endpoint::CheckRegistryName { .. } => registries::check_name(call, body).await,
         Endpoint::CheckVaultName { .. } => vaults::check_name(call, body).await,
         Endpoint::DeleteGroup { group, .. } => groups::delete(call, group).await,
         Endpoint::DeleteIdentity {
             group, identity, ..
         } => identities::delete(call, group, identity).await,
+        Endpoint::DeleteRegistry {
+            group, registry, ..
+        } => registries::delete(call, group, registry).await,
+        Endpoint::DeleteRoleAssignment { scope, assignment } => {
+            roles::delete(call, scope.0, assignment).await
+        }
+        Endpoint::DeleteScopeMap {
+            group,
+            registry,
+            scope_map,
+            ..
+        } => scope_maps::delete(of(call, group, registry), scope_map).await,
+        Endpoint::DeleteToken {
+            group,
+            registry,
+            token,
+            ..
+        } => tokens::delete(of(call, group, registry), token).await,
         Endpoint::DeleteVault { group, vault, .. } => vaults::delete(call, group, vault).await,
+        Endpoint::GenerateCredentials {
+            group, registry, ..
+        } => tokens::generate(of(call, group, registry), body).await,
         Endpoint::ListAssociatedResources {
             group, identity, ..
         } => identities::list_associated(call, group, identity).await,
+        Endpoint::ListCredentials {
+            group, registry, ..
+        } => registries::credentials(call, group, registry).await,
         Endpoint::ListDeletedManagedHsms { .. }
         | Endpoint::ListManagedHsms { .. }
         | Endpoint::ListManagedHsmsOfGroup { .. } => Ok(vaults::list_managed_hsms()),
@@ -126,22 +151,53 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
         Endpoint::ListGroups { .. } => groups::list(call).await,
         Endpoint::ListIdentities { .. } => identities::list(call, None).await,
         Endpoint::ListIdentitiesOfGroup { group, .. } => identities::list(call, Some(group)).await,
-        Endpoint::ListLocations { .. } => subscriptions::locations(call).await,
-        Endpoint::ListProviders { .. } => Ok(providers::list()),
-        Endpoint::ListResources { .. } => resources::list(call, None).await,
-        Endpoint::ListResourcesOfGroup { group, .. } => resources::list(call, Some(group)).await,
-        Endpoint::ListSubscriptions => subscriptions::list(call).await,
-        Endpoint::ListTenants => Ok(subscriptions::tenants(&call)),
-        Endpoint::ListKeys { group, vault, .. } => vaults::keys::list(call, group, vault).await,
         Endpoint::ListKeyVersions {
             group, vault, key, ..
         } => vaults::keys::list_versions(call, group, vault, key).await,
+        Endpoint::ListKeys { group, vault, .. } => vaults::keys::list(call, group, vault).await,
+        Endpoint::ListLocations { .. } => subscriptions::locations(call).await,
+        Endpoint::ListNoChildren {
+            group, registry, ..
+        } => registries::no_children(call, group, registry).await,
+        Endpoint::ListProviders { .. } => Ok(providers::list()),
+        Endpoint::ListRegistries { .. } => registries::list(call, None).await,
+        Endpoint::ListRegistriesOfGroup { group, .. } => registries::list(call, Some(group)).await,
+        Endpoint::ListResources { .. } => resources::list(call, None).await,
+        Endpoint::ListResourcesOfGroup { group, .. } => resources::list(call, Some(group)).await,
+        Endpoint::ListRoleAssignments { scope } => roles::list(call, scope.0).await,
+        Endpoint::ListRoleDefinitions { scope } => roles::list_definitions(&call, &scope),
+        Endpoint::ListScopeMaps {
+            group, registry, ..
+        } => scope_maps::list(of(call, group, registry)).await,
+        Endpoint::ListSubscriptions => subscriptions::list(call).await,
+        Endpoint::ListTenants => Ok(subscriptions::tenants(&call)),
+        Endpoint::ListTokens {
+            group, registry, ..
+        } => tokens::list(of(call, group, registry)).await,
+        Endpoint::ListUsages {
+            group, registry, ..
+        } => registries::usages(call, group, registry).await,
         Endpoint::ListVaults { .. } => vaults::list(call, None).await,
         Endpoint::ListVaultsOfGroup { group, .. } => vaults::list(call, Some(group)).await,
         Endpoint::PatchGroup { group, .. } => groups::patch(call, body, group).await,
         Endpoint::PatchIdentity {
             group, identity, ..
         } => identities::patch(call, body, group, identity).await,
+        Endpoint::PatchRegistry {
+            group, registry, ..
+        } => registries::patch(call, body, group, registry).await,
+        Endpoint::PatchScopeMap {
+            group,
+            registry,
+            scope_map,
+            ..
+        } => scope_maps::put(of(call, group, registry), body, scope_map, true).await,
+        Endpoint::PatchToken {
+            group,
+            registry,
+            token,
+            ..
+        } => tokens::put(of(call, group, registry), body, token, true).await,
         Endpoint::PatchVault { group, vault, .. } => vaults::patch(call, body, group, vault).await,
         Endpoint::PurgeVault {
             location, vault, ..
@@ -153,7 +209,28 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
         Endpoint::PutKey {
             group, vault, key, ..
         } => vaults::keys::put(call, body, group, vault, key).await,
+        Endpoint::PutRegistry {
+            group, registry, ..
+        } => registries::put(call, body, group, registry).await,
+        Endpoint::PutRoleAssignment { scope, assignment } => {
+            roles::put(call, body, scope.0, assignment).await
+        }
+        Endpoint::PutScopeMap {
+            group,
+            registry,
+            scope_map,
+            ..
+        } => scope_maps::put(of(call, group, registry), body, scope_map, false).await,
+        Endpoint::PutToken {
+            group,
+            registry,
+            token,
+            ..
+        } => tokens::put(of(call, group, registry), body, token, false).await,
         Endpoint::PutVault { group, vault, .. } => vaults::put(call, body, group, vault).await,
+        Endpoint::RegenerateCredential {
+            group, registry, ..
+        } => registries::regenerate(call, body, group, registry).await,
         // Every provider is registered already.
         Endpoint::RegisterProvider { namespace, .. } | Endpoint::ShowProvider { namespace, .. } => {
             providers::show(&namespace)
@@ -172,112 +249,6 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
         Endpoint::ShowIdentity {
             group, identity, ..
         } => identities::show(call, group, identity).await,
-        Endpoint::ShowOperationResult { operation, .. } => {
-            operations::show_result(call, operation).await
-        }
-        Endpoint::ShowPurgeResult { operation, .. } => {
-            deleted_vaults::show_result(call, operation).await
-        }
-        Endpoint::ShowSubscription { .. } => subscriptions::show(call).await,
-        Endpoint::ListRoleDefinitions { scope } => roles::list_definitions(&call, &scope),
-        Endpoint::ShowRoleDefinition { role } => roles::show_definition(&role),
-        Endpoint::ListRoleAssignments { scope } => roles::list(call, scope.0).await,
-        Endpoint::ShowRoleAssignment { scope, assignment } => {
-            roles::show(call, scope.0, assignment).await
-        }
-        Endpoint::PutRoleAssignment { scope, assignment } => {
-            roles::put(call, body, scope.0, assignment).await
-        }
-        Endpoint::DeleteRoleAssignment { scope, assignment } => {
-            roles::delete(call, scope.0, assignment).await
-        }
-        Endpoint::CheckRegistryName { .. } => registries::check_name(call, body).await,
-        Endpoint::ListRegistries { .. } => registries::list(call, None).await,
-        Endpoint::ListRegistriesOfGroup { group, .. } => registries::list(call, Some(group)).await,
-        Endpoint::ShowRegistry {
-            group, registry, ..
-        } => registries::show(call, group, registry).await,
-        Endpoint::PutRegistry {
-            group, registry, ..
-        } => registries::put(call, body, group, registry).await,
-        Endpoint::PatchRegistry {
-            group, registry, ..
-        } => registries::patch(call, body, group, registry).await,
-        Endpoint::DeleteRegistry {
-            group, registry, ..
-        } => registries::delete(call, group, registry).await,
-        Endpoint::ListUsages {
-            group, registry, ..
-        } => registries::usages(call, group, registry).await,
-        Endpoint::ListCredentials {
-            group, registry, ..
-        } => registries::credentials(call, group, registry).await,
-        Endpoint::RegenerateCredential {
-            group, registry, ..
-        } => registries::regenerate(call, body, group, registry).await,
-        Endpoint::GenerateCredentials {
-            group, registry, ..
-        } => tokens::generate(of(call, group, registry), body).await,
-        Endpoint::ShowOperationStatus { operation, .. } => {
-            operations::show_status(call, operation).await
-        }
-        Endpoint::ListNoChildren {
-            group, registry, ..
-        } => registries::no_children(call, group, registry).await,
-        Endpoint::ListScopeMaps {
-            group, registry, ..
-        } => scope_maps::list(of(call, group, registry)).await,
-        Endpoint::ShowScopeMap {
-            group,
-            registry,
-            scope_map,
-            ..
-        } => scope_maps::show(of(call, group, registry), scope_map).await,
-        Endpoint::PutScopeMap {
-            group,
-            registry,
-            scope_map,
-            ..
-        } => scope_maps::put(of(call, group, registry), body, scope_map, false).await,
-        Endpoint::PatchScopeMap {
-            group,
-            registry,
-            scope_map,
-            ..
-        } => scope_maps::put(of(call, group, registry), body, scope_map, true).await,
-        Endpoint::DeleteScopeMap {
-            group,
-            registry,
-            scope_map,
-            ..
-        } => scope_maps::delete(of(call, group, registry), scope_map).await,
-        Endpoint::ListTokens {
-            group, registry, ..
-        } => tokens::list(of(call, group, registry)).await,
-        Endpoint::ShowToken {
-            group,
-            registry,
-            token,
-            ..
-        } => tokens::show(of(call, group, registry), token).await,
-        Endpoint::PutToken {
-            group,
-            registry,
-            token,
-            ..
-        } => tokens::put(of(call, group, registry), body, token, false).await,
-        Endpoint::PatchToken {
-            group,
-            registry,
-            token,
-            ..
-        } => tokens::put(of(call, group, registry), body, token, true).await,
-        Endpoint::DeleteToken {
-            group,
-            registry,
-            token,
-            ..
-        } => tokens::delete(of(call, group, registry), token).await,
         Endpoint::ShowKey {
             group, vault, key, ..
         } => vaults::keys::show(call, group, vault, key, None).await,
@@ -288,6 +259,35 @@ async fn dispatch(call: Call, body: Body, endpoint: Endpoint) -> Answer {
             version,
             ..
         } => vaults::keys::show(call, group, vault, key, Some(version)).await,
+        Endpoint::ShowOperationResult { operation, .. } => {
+            operations::show_result(call, operation).await
+        }
+        Endpoint::ShowOperationStatus { operation, .. } => {
+            operations::show_status(call, operation).await
+        }
+        Endpoint::ShowPurgeResult { operation, .. } => {
+            deleted_vaults::show_result(call, operation).await
+        }
+        Endpoint::ShowRegistry {
+            group, registry, ..
+        } => registries::show(call, group, registry).await,
+        Endpoint::ShowRoleAssignment { scope, assignment } => {
+            roles::show(call, scope.0, assignment).await
+        }
+        Endpoint::ShowRoleDefinition { role } => roles::show_definition(&role),
+        Endpoint::ShowScopeMap {
+            group,
+            registry,
+            scope_map,
+            ..
+        } => scope_maps::show(of(call, group, registry), scope_map).await,
+        Endpoint::ShowSubscription { .. } => subscriptions::show(call).await,
+        Endpoint::ShowToken {
+            group,
+            registry,
+            token,
+            ..
+        } => tokens::show(of(call, group, registry), token).await,
         Endpoint::ShowVault { group, vault, .. } => vaults::show(call, group, vault).await,
     }
 }
