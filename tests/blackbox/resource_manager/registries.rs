@@ -161,6 +161,15 @@ fn registry_with_a_key_has_the_recorded_shape() {
     let mut succeeded = expected;
     succeeded["properties"]["provisioningState"] = "Succeeded".into();
     assert_eq!(tutorial.show(), succeeded);
+    let associated = "resourceGroups/rg1/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id1/listAssociatedResources";
+    let associated = tutorial
+        .arm
+        .send("POST", &format!("/{associated}"), &Value::Null)
+        .json();
+    assert_eq!(
+        (&associated["totalCount"], &associated["value"][0]["id"]),
+        (&json!(1), &json!(id))
+    );
     // A client sends back what it read.
     let echoed = tutorial.put(&succeeded);
     assert_eq!(echoed.status, 201, "{echoed:?}");

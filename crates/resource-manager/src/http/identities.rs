@@ -16,10 +16,11 @@ use super::{
     Answer, Call,
     body::{List, read, read_location, read_tags},
     groups::created_if,
+    subscriptions::SUBSCRIPTION_NAME,
 };
 use crate::{
     Error, Result,
-    resources::{IDENTITY, is_in},
+    resources::{IDENTITY, REGISTRY, is_in},
 };
 
 const DELETE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/delete";
@@ -148,7 +149,9 @@ pub(super) async fn delete(call: Call, group: ResourceGroupName, name: IdentityN
     }
 }
 
-/// Lists the resources to which the identity is assigned.
+/// Lists the registries to which the identity is assigned.
+///
+/// <https://learn.microsoft.com/rest/api/managedidentity/user-assigned-identities/list-associated-resources>
 pub(super) async fn list_associated(
     call: Call,
     group: ResourceGroupName,
@@ -156,8 +159,24 @@ pub(super) async fn list_associated(
 ) -> Answer {
     let action = "Microsoft.ManagedIdentity/userAssignedIdentities/listAssociatedResources/action";
     call.authorize(action, &id(&group, &name)).await?;
-    find(&call, &group, &name).await?;
-    Ok(Json(json!({"totalCount": 0, "value": []})).into_response())
+    let identity = find(&call, &group, &name).await?;
+    let registries = &call.manager.registries;
+    let mut value = Vec::new();
+    for registry in registries.list().await? {
+        let record = &registry.record;
+        let assigned = registries.user_assigned_identities(record.id).await?;
+        if assigned.iter().any(|it| it.client_id == identity.client_id) {
+            value.push(json!({
+                "id": record.resource_id(),
+                "name": record.name,
+                "type": REGISTRY,
+                "resourceGroup": record.resource.resource_group,
+                "subscriptionId": SUBSCRIPTION,
+                "subscriptionDisplayName": SUBSCRIPTION_NAME,
+            }));
+        }
+    }
+    Ok(Json(json!({"totalCount": value.len(), "value": value})).into_response())
 }
 
 async fn found(

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use super::{Answer, Call};
 use crate::{Error, Result};
 
+/// The display name of the subscription.
+pub(super) const SUBSCRIPTION_NAME: &str = "Sealock";
+
 /// The regions that `az account list-locations` shows, with their display names. Others are accepted, too.
 const LOCATIONS: [(&str, &str); 10] = [
     ("eastus", "East US"),
@@ -89,7 +92,7 @@ fn subscription(call: &Call) -> Value {
         "managedByTenants": [],
         "subscriptionId": SUBSCRIPTION,
         "tenantId": call.manager.directory.tenant(),
-        "displayName": "Sealock",
+        "displayName": SUBSCRIPTION_NAME,
         "state": "Enabled",
         "subscriptionPolicies": {
             "locationPlacementId": "Public_2014-09-01",
