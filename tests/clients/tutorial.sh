@@ -191,7 +191,7 @@ revoke_role() {
 
 check "build hello" build_hello
 
-serves management.localhost login.localhost graph.localhost
+serves management.localhost login.localhost graph.localhost sealock.vault.localhost
 serves policies.vault.localhost policiesreg.azurecr.localhost policiesregauto.azurecr.localhost
 serves roles.vault.localhost rolesreg.azurecr.localhost rolesregauto.azurecr.localhost
 
@@ -260,6 +260,11 @@ check "acr token delete" az acr token delete --registry regone --name token1 --y
 check "acr scope-map delete" az acr scope-map delete --registry regone --name readers --yes
 refused "acr update: not supported" NotSupportedByEmulator az acr update --name regone --public-network-enabled false
 check "acr delete" az acr delete --name regone --yes
+check "permit the developer" az keyvault set-policy --name sealock --object-id "$DEVELOPER_OBJECT" --key-permissions list
+check "key list" az keyvault key list --vault-name sealock
+check "step the clock by two days" sealock clock advance 2d
+check "expired: az gets another token for Resource Manager" az group list
+check "expired: az gets another token for a vault" az keyvault key list --vault-name sealock
 check "role definition list" says "[\"Reader\"]" '[].roleName' role definition list --name Reader
 
 check_stop

@@ -150,6 +150,8 @@ pub enum Error {
         code: &'static str,
         /// The text.
         text: String,
+        /// True if the token is refused for its time alone, so that the client needs another one.
+        is_untimely: bool,
     },
     /// No provider has this path.
     #[error(

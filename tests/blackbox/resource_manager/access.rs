@@ -1,3 +1,4 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 use sealock_tests::Emulator;
 use serde_json::{Value, json};
 
@@ -142,6 +143,26 @@ fn role_assignment_has_the_recorded_shape_and_its_name_is_the_callers() {
 
     assert_eq!(arm.delete(&path).json(), shown);
     assert_eq!(arm.delete(&path).status, 204);
+}
+
+#[test]
+fn expired_token_is_refused_with_the_claims_that_a_new_one_needs() {
+    let emulator = Emulator::start();
+    let arm = Arm::developer(&emulator);
+    emulator.cli(&["clock", "advance", "2d"]);
+    let refused = arm.get("/resourcegroups");
+    assert_eq!(
+        (refused.status, code(&refused)),
+        (401, "ExpiredAuthenticationToken".to_owned())
+    );
+    let challenge = refused.header("www-authenticate");
+    let (_, claims) = challenge.split_once("claims=\"").unwrap();
+    let claims = URL_SAFE.decode(claims.trim_end_matches('"')).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    let needed = &claims["access_token"]["nbf"];
+    assert_eq!(needed["essential"], true);
+    assert!(needed["value"].as_str().unwrap().parse::<i64>().is_ok());
+    assert_eq!(Arm::developer(&emulator).get("/resourcegroups").status, 200);
 }
 
 #[test]

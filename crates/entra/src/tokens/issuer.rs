@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, Header, Validation, errors::ErrorKind};
 use sealock_core::{ClientId, PrincipalId, TenantId};
@@ -182,6 +183,17 @@ impl TokenIssuer {
         let token = jsonwebtoken::encode(&header, claims, &key.signing)
             .map_err(|error| Error::Internal(error.to_string()))?;
         Ok(Zeroizing::new(token))
+    }
+
+    /// Returns the claims, in base64, that a challenge asks for after a refused token: one that is valid now. With them, a
+    /// client requests a new token, though its own clock says that the old one is still good.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
+    pub fn claims_challenge(&self) -> String {
+        let now = self.directory.clock.now().as_second();
+        let claims =
+            format!(r#"{{"access_token":{{"nbf":{{"essential":true,"value":"{now}"}}}}}}"#);
+        URL_SAFE.encode(claims)
     }
 
     /// Verifies a token for one of `audiences`, and returns its principal.

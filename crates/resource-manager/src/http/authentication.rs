@@ -26,6 +26,7 @@ pub(super) async fn authenticate(
             return Err(Error::Unauthenticated {
                 code: "AuthenticationFailed",
                 text: "Authentication failed. The 'Authorization' header is missing.".to_owned(),
+                is_untimely: false,
             });
         }
     };
@@ -70,5 +71,9 @@ fn refusal(why: &InvalidToken) -> Error {
             format!("The access token is invalid: {other}."),
         ),
     };
-    Error::Unauthenticated { code, text }
+    Error::Unauthenticated {
+        code,
+        text,
+        is_untimely: matches!(why, InvalidToken::Expired | InvalidToken::NotYetValid),
+    }
 }

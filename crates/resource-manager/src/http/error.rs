@@ -34,11 +34,23 @@ pub(super) fn render(error: &Error, manager: &ResourceManager) -> Response {
     });
     let headers = response.headers_mut();
     match error {
-        Error::Unauthenticated { text, .. } => {
+        Error::Unauthenticated {
+            text, is_untimely, ..
+        } => {
+            let claims = if *is_untimely {
+                format!(", claims=\"{}\"", manager.tokens.claims_challenge())
+            } else {
+                String::new()
+            };
             let challenge = format!(
-                "Bearer authorization_uri=\"https://login.{}/{}\", error=\"invalid_token\", error_description=\"{}\"",
+                "Bearer authorization_uri=\"https://login.{}/{}\", error=\"{}\", error_description=\"{}\"{claims}",
                 manager.names,
                 manager.directory.tenant(),
+                if *is_untimely {
+                    "insufficient_claims"
+                } else {
+                    "invalid_token"
+                },
                 text.replace('"', "'")
             );
             if let Some(challenge) = header_value(challenge) {

@@ -28,6 +28,8 @@ pub(super) struct Challenge {
     text: String,
     /// The reason, for the log.
     reason: LoginRefusalReason,
+    /// True if the token is refused for its time alone, so that the client needs another one.
+    is_untimely: bool,
 }
 
 /// Authenticates a request by its token. Each refusal is audited, even that of a client's first request, which comes
@@ -42,7 +44,7 @@ pub(super) async fn authenticate(
     headers: &HeaderMap,
 ) -> Result<Authentication> {
     let authorization = headers.get(header::AUTHORIZATION);
-    let (text, reason) = match authorization.and_then(Credentials::parse) {
+    let (text, reason, is_untimely) = match authorization.and_then(Credentials::parse) {
         Some(Credentials::Bearer(token)) if !token.is_empty() => {
             match verify(tokens, &host.resource, token).await {
                 Ok(caller) => {
@@ -54,6 +56,7 @@ pub(super) async fn authenticate(
                 Err(sealock_entra::Error::TokenInvalid(why)) => (
                     text(&why, tokens, token),
                     LoginRefusalReason::new(format_args!("the token is not valid: {why}")),
+                    matches!(why, InvalidToken::Expired | InvalidToken::NotYetValid),
                 ),
                 Err(error) => return Err(error.into()),
             }
@@ -61,12 +64,17 @@ pub(super) async fn authenticate(
         _ => (
             "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
             LoginRefusalReason::new("no token"),
+            false,
         ),
     };
     vaults
         .record_unauthenticated(&client, &host.vault, &text)
         .await?;
-    Ok(Authentication::Challenged(Challenge { text, reason }))
+    Ok(Authentication::Challenged(Challenge {
+        text,
+        reason,
+        is_untimely,
+    }))
 }
 
 async fn verify(
@@ -132,8 +140,16 @@ impl Challenge {
         resource: &str,
     ) -> Response {
         let tenant = tokens.directory().tenant();
+        let claims = if self.is_untimely {
+            format!(
+                ", error=\"insufficient_claims\", claims=\"{}\"",
+                tokens.claims_challenge()
+            )
+        } else {
+            String::new()
+        };
         let challenge = format!(
-            "Bearer authorization=\"https://login.{names}/{tenant}\", resource=\"{resource}\""
+            "Bearer authorization=\"https://login.{names}/{tenant}\", resource=\"{resource}\"{claims}"
         );
         let mut response = error::render(&Error::Unauthorized(self.text));
         response.extensions_mut().insert(self.reason);
