@@ -7,6 +7,7 @@
 //!
 //! A private key is in memory only while an operation needs it; `crypto::private_keys` says how it is stored.
 
+mod arm_id;
 mod audit;
 mod authorization;
 mod crypto;

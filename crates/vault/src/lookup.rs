@@ -9,7 +9,7 @@ use sealock_store::{Entry, Record};
 
 use crate::{
     Error, Result, State,
-    operation::resource_id,
+    arm_id::resource_id,
     records::{KEYS, KeyRecord, TAGS, VAULTS, VERSIONS, VaultRecord, VersionRecord},
     service::Service,
 };

@@ -17,7 +17,7 @@ use sealock_store::Record;
 use self::row::Url;
 pub(crate) use self::{
     judgement::{CreatableKey, KeyInVault, VersionInVault},
-    row::{AUTHENTICATION, Access, Row, arm_id, resource_id},
+    row::{AUTHENTICATION, Access, Row},
 };
 pub use self::{
     permit::Permit,

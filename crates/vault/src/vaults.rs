@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Bypass, DefaultAction, Error, IpRule, NetworkRules, Result, State, Vault,
+    arm_id::resource_id,
     lists::VaultLists,
     lookup::parse_segment,
     operation::{
         CreateVault, DeleteVault, GetDeletedVault, GetVault, ListVaults, Operation, Permit,
-        PurgeVault, RecoverVault, UpdateVault, resource_id,
+        PurgeVault, RecoverVault, UpdateVault,
     },
     records::{
         Deletion, IP_RULES, KEYS, POLICIES, ROTATION_POLICIES, TAGS, VAULTS, VERSIONS,

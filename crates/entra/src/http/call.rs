@@ -3,7 +3,7 @@ use sealock_http::{Connection, Query};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::TokenIssuer;
+use crate::{Error, Result, TokenIssuer};
 
 /// The secret that App Service's form of the managed identity endpoint requires. If it is set, the Instance Metadata
 /// Service is closed, because its protocol has no secret.
@@ -55,4 +55,9 @@ impl<'a> Call<'a> {
             query: Query::from_uri(uri),
         }
     }
+}
+
+/// Returns a parameter that a request must have.
+pub(super) fn required<'a>(form: &'a Query, name: &'static str) -> Result<&'a str> {
+    form.non_empty(name).ok_or(Error::ParameterMissing(name))
 }

@@ -6,7 +6,7 @@ use sealock_core::{ClientId, excerpt};
 use sealock_http::{Credentials, Query};
 use zeroize::Zeroizing;
 
-use super::{call::Call, token::required};
+use super::call::{Call, required};
 use crate::{Error, Principal, Result, TENANT};
 
 /// The only type of assertion (RFC 7523, 2.2).

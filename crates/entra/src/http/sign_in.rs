@@ -15,12 +15,12 @@ use serde_json::json;
 use url::Url;
 
 use super::{
-    call::{Call, SignIn},
+    call::{Call, SignIn, required},
     client::{client_id, public_client},
     discovery::{Version, check_tenant},
     endpoint::TenantName,
     page,
-    token::{read, required},
+    token::read,
 };
 use crate::{
     DEVELOPER_USER, Error, Result, User,

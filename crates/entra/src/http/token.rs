@@ -15,7 +15,7 @@ use sealock_http::Query;
 use serde_json::{Value, json};
 
 use super::{
-    call::Call,
+    call::{Call, required},
     client::{ClientLogin, public_client},
     discovery::{Version, check_tenant, issuer_in_id_tokens},
     endpoint::TenantName,
@@ -177,8 +177,4 @@ fn render_user(issued: &UserTokens, version: Version, wants_info: bool) -> Value
         body["client_info"] = issued.client_info.as_str().into();
     }
     body
-}
-
-pub(super) fn required<'a>(form: &'a Query, name: &'static str) -> Result<&'a str> {
-    form.non_empty(name).ok_or(Error::ParameterMissing(name))
 }

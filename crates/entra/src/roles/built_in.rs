@@ -6,7 +6,12 @@
 //! <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/identity>,
 //! <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security>
 
+use std::{fmt, str::FromStr};
+
+use sealock_core::excerpt;
+
 use super::{definition::RoleDefinition, role::Role};
+use crate::Error;
 
 /// The actions that most roles for the content of vaults permit.
 const AROUND_VAULTS: &[&str] = &[
@@ -33,9 +38,79 @@ const NONE: RoleDefinition = RoleDefinition {
     assignable: None,
 };
 
+impl Role {
+    /// Returns its definition.
+    pub const fn definition(self) -> &'static RoleDefinition {
+        definition(self)
+    }
+
+    /// Returns its name in Azure.
+    pub const fn as_str(self) -> &'static str {
+        self.definition().name
+    }
+
+    /// Returns the id of its definition.
+    pub const fn definition_id(self) -> &'static str {
+        self.definition().id
+    }
+
+    /// Returns true if it permits an action of the control plane.
+    pub fn permits(self, action: &str) -> bool {
+        self.definition().permits(action)
+    }
+
+    /// Returns true if it permits to assign `other`.
+    ///
+    /// <https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-overview>
+    pub fn may_assign(self, other: Self) -> bool {
+        let assignable = self.definition().assignable;
+        self.permits("Microsoft.Authorization/roleAssignments/write")
+            && assignable.is_none_or(|roles| roles.contains(&other))
+    }
+
+    /// Returns true if it permits operations on vaults only.
+    pub fn is_for_vaults(self) -> bool {
+        self.as_str().starts_with("Key Vault ")
+    }
+}
+
+/// Parses a name or the id of a definition. Case and spaces are ignored.
+impl FromStr for Role {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let normalized = |name: &str| name.replace(' ', "").to_ascii_lowercase();
+        let given = normalized(text);
+        Self::ALL
+            .into_iter()
+            .find(|role| normalized(role.as_str()) == given || role.definition_id() == given)
+            .ok_or_else(|| Error::RoleUnknown(excerpt(text).to_owned()))
+    }
+}
+
+impl TryFrom<String> for Role {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<Role> for String {
+    fn from(role: Role) -> Self {
+        role.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// Returns the definition of a role.
 #[expect(clippy::too_many_lines, reason = "a table")]
-pub(super) const fn definition(role: Role) -> &'static RoleDefinition {
+const fn definition(role: Role) -> &'static RoleDefinition {
     match role {
         Role::AcrDelete => &RoleDefinition {
             id: "c2f4ef07-c644-48eb-af81-4b1b4947fb11",

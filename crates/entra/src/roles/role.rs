@@ -1,10 +1,4 @@
-use std::{fmt, str::FromStr};
-
-use sealock_core::excerpt;
 use serde::{Deserialize, Serialize};
-
-use super::{built_in::definition, definition::RoleDefinition};
-use crate::Error;
 
 /// A built-in role. Its definition says which actions it permits, and each service which of its operations they are.
 ///
@@ -102,74 +96,6 @@ impl Role {
         Self::RoleBasedAccessControlAdministrator,
         Self::UserAccessAdministrator,
     ];
-
-    /// Returns its definition.
-    pub const fn definition(self) -> &'static RoleDefinition {
-        definition(self)
-    }
-
-    /// Returns its name in Azure.
-    pub const fn as_str(self) -> &'static str {
-        self.definition().name
-    }
-
-    /// Returns the id of its definition.
-    pub const fn definition_id(self) -> &'static str {
-        self.definition().id
-    }
-
-    /// Returns true if it permits an action of the control plane.
-    pub fn permits(self, action: &str) -> bool {
-        self.definition().permits(action)
-    }
-
-    /// Returns true if it permits to assign `other`.
-    ///
-    /// <https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-overview>
-    pub fn may_assign(self, other: Self) -> bool {
-        let assignable = self.definition().assignable;
-        self.permits("Microsoft.Authorization/roleAssignments/write")
-            && assignable.is_none_or(|roles| roles.contains(&other))
-    }
-
-    /// Returns true if it permits operations on vaults only.
-    pub fn is_for_vaults(self) -> bool {
-        self.as_str().starts_with("Key Vault ")
-    }
-}
-
-/// Parses a name or the id of a definition. Case and spaces are ignored.
-impl FromStr for Role {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let normalized = |name: &str| name.replace(' ', "").to_ascii_lowercase();
-        let given = normalized(text);
-        Self::ALL
-            .into_iter()
-            .find(|role| normalized(role.as_str()) == given || role.definition_id() == given)
-            .ok_or_else(|| Error::RoleUnknown(excerpt(text).to_owned()))
-    }
-}
-
-impl TryFrom<String> for Role {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self, Error> {
-        text.parse()
-    }
-}
-
-impl From<Role> for String {
-    fn from(role: Role) -> Self {
-        role.as_str().to_owned()
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     Client, Error, KeySpec, Requester,
-    operation::{AUTHENTICATION, Row, Target, arm_id},
+    arm_id::arm_id,
+    operation::{AUTHENTICATION, Row, Target},
 };
 
 /// A request for an operation, from its beginning to its audit event.

@@ -4,7 +4,7 @@ use sealock_store::Record;
 
 use super::{network::may_reach, policies::policies_permit, roles::roles_permit};
 use crate::{
-    Error, KeyPermission, Requester, Result, operation::resource_id, records::VaultRecord,
+    Error, KeyPermission, Requester, Result, arm_id::resource_id, records::VaultRecord,
     service::Service,
 };
 
