@@ -260,7 +260,7 @@ pub enum Error {
     RedirectDiffers {
         /// The redirect URI in the request.
         given: String,
-        /// That of the authorization request.
+        /// The redirect URI in the authorization request.
         expected: String,
     },
     /// `invalid_grant`: the refresh token has expired.

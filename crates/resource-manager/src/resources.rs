@@ -1,13 +1,13 @@
 //! The resources of all types, as their services list them.
 
-use sealock_core::ResourceGroupName;
+use sealock_core::{Location, ResourceGroupName};
 use sealock_entra::TrackedResource;
 use sealock_vault::{
     Requester,
     operation::{DeleteVault, ManagedVault},
 };
 
-use crate::{ResourceManager, Result};
+use crate::{Error, ResourceManager, Result};
 
 /// A resource of any type.
 #[derive(Clone, Debug)]
@@ -78,4 +78,23 @@ impl ResourceManager {
 pub(crate) fn is_in(resource: &TrackedResource, group: &ResourceGroupName) -> bool {
     let name = resource.resource_group.as_str();
     name.eq_ignore_ascii_case(group.as_str())
+}
+
+/// The location of a resource cannot be changed.
+///
+/// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-invalid-resource-location>
+pub(crate) fn location_is_permanent(
+    name: &impl ToString,
+    existing: &TrackedResource,
+    location: &Location,
+) -> Result<()> {
+    if existing.location == *location {
+        return Ok(());
+    }
+    Err(Error::ResourceLocation {
+        name: name.to_string(),
+        group: existing.resource_group.clone(),
+        existing: existing.location.clone(),
+        requested: location.clone(),
+    })
 }

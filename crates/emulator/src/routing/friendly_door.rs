@@ -27,7 +27,7 @@ pub(crate) enum FriendlyDoor {
     },
 }
 
-/// What clients on other machines need at an open door.
+/// The secrets that an open door demands of clients on other machines.
 #[derive(Clone)]
 pub(crate) struct ExposedSecrets {
     control_token: Option<Secret>,

@@ -10,7 +10,7 @@ use sealock_core::excerpt;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use crate::{Error, RESOURCE_GROUP, Result, SUBSCRIPTION};
+use crate::{Error, LOCATION, RESOURCE_GROUP, Result, SUBSCRIPTION};
 
 /// Some of the versions of the service.
 pub(super) const VERSIONS: [&str; 6] = [
@@ -51,7 +51,7 @@ fn metadata() -> Value {
         "compute": {
             "azEnvironment": "AzurePublicCloud",
             "isHostCompatibilityLayerVm": "false",
-            "location": "eastus",
+            "location": LOCATION,
             "name": NAME,
             "offer": "",
             "osType": "Linux",

@@ -1,4 +1,4 @@
-//! What people granted to clients that have not fetched their tokens yet. It is in memory only: a restart ends it.
+//! Grants of people to clients that have not fetched their tokens yet. They are in memory only: a restart ends them.
 
 use std::{
     collections::HashMap,
@@ -41,7 +41,7 @@ pub(crate) struct Grants {
     devices: Mutex<Pending<DeviceGrant>>,
 }
 
-/// What a person granted to a client that has a code for it.
+/// A person's grant to a client, which redeems it with an authorization code.
 #[derive(Clone)]
 pub(crate) struct CodeGrant {
     pub(crate) client: ClientId,

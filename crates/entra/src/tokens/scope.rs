@@ -10,7 +10,7 @@ pub(crate) const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
 /// <https://learn.microsoft.com/entra/identity-platform/scopes-oidc#the-default-scope>
 const DEFAULT: &str = "/.default";
 
-/// What a client requests on behalf of a user.
+/// The access that a client requests on behalf of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Requested {
     /// The audience of the access token.

@@ -1,14 +1,9 @@
 //! Deleted vaults, which have a region but no resource group.
 
-use axum::{
-    Json,
-    http::{StatusCode, header},
-    response::IntoResponse as _,
-};
+use axum::{Json, response::IntoResponse as _};
 use jiff::Timestamp;
 use sealock_core::{Location, VaultName};
 use sealock_entra::{SUBSCRIPTION, Tags};
-use sealock_http::header_value;
 use sealock_vault::{
     State, Vault,
     operation::{AllVaults, GetDeletedVault, ListVaults, ManagedVault, PurgeVault},
@@ -16,7 +11,7 @@ use sealock_vault::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Answer, Call, body::List, endpoint::Word, operations::RETRY_AFTER};
+use super::{Answer, Call, body::List, endpoint::Word, operations};
 
 const LIST: &str = "Microsoft.KeyVault/deletedVaults/read";
 const PURGE: &str = "Microsoft.KeyVault/locations/deletedVaults/purge/action";
@@ -71,19 +66,12 @@ pub(super) async fn purge(call: Call, location: Location, name: VaultName) -> An
     call.authorize(PURGE, &id(&location, &name)).await?;
     let target = ManagedVault::in_location(name, location.clone());
     call.permit(PurgeVault, target).await?.run().await?;
-    let operation = call.manager.record_operation().await?;
     let provider = format!("{}/providers/Microsoft.KeyVault", subscription());
-    let path = format!(
-        "{provider}/locations/{location}/operationResults/{}",
-        operation.id
-    );
-    let mut response = StatusCode::ACCEPTED.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-    if let Some(url) = header_value(call.url(&path)) {
-        headers.insert(header::LOCATION, url);
-    }
-    Ok(response)
+    operations::accepted_in(
+        &call,
+        &format!("{provider}/locations/{location}/operationResults"),
+    )
+    .await
 }
 
 /// Shows the result of a purge.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    resources::{IDENTITY, REGISTRY, is_in},
+    resources::{IDENTITY, REGISTRY, is_in, location_is_permanent},
 };
 
 const DELETE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/delete";
@@ -92,7 +92,7 @@ pub(super) async fn put(
     let tags = read_tags(new.tags)?;
     let (group, _guard) = call.manager.hold_group(&group).await?;
     if let Some(existing) = found(&call, &group.name, &name).await? {
-        location_is_permanent(&existing, &location)?;
+        location_is_permanent(&existing.name, &existing.resource, &location)?;
     }
     let (author, now) = (call.caller(), call.manager.clock.now());
     let resource = TrackedResource::new(group.name, location, tags.clone(), &author, now);
@@ -202,24 +202,6 @@ async fn find(
         resource_type: IDENTITY,
         name: name.to_string(),
         group: group.name,
-    })
-}
-
-/// The location of a resource cannot be changed.
-///
-/// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-invalid-resource-location>
-fn location_is_permanent(
-    existing: &ManagedIdentity,
-    location: &sealock_core::Location,
-) -> Result<()> {
-    if existing.resource.location == *location {
-        return Ok(());
-    }
-    Err(Error::ResourceLocation {
-        name: existing.name.to_string(),
-        group: existing.resource.resource_group.clone(),
-        existing: existing.resource.location.clone(),
-        requested: location.clone(),
     })
 }
 

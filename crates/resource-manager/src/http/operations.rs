@@ -10,17 +10,23 @@ use serde_json::json;
 use super::{Answer, Call, endpoint::Word};
 
 /// The seconds after which a client shall poll. The Azure SDKs take 0 for no value, and then wait 30 seconds.
-pub(super) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// Answers 202 for an operation whose work is done. The client fetches the result at `Location`.
+/// Answers 202 for an operation of Resource Manager itself, whose work is done.
+pub(super) async fn accepted(call: &Call) -> Answer {
+    accepted_in(
+        call,
+        &format!("/subscriptions/{SUBSCRIPTION}/operationresults"),
+    )
+    .await
+}
+
+/// Answers 202 for an operation whose work is done. The client fetches the result at `Location`, which is in `results`.
 ///
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations#url-to-monitor-status>
-pub(super) async fn accepted(call: &Call) -> Answer {
+pub(super) async fn accepted_in(call: &Call, results: &str) -> Answer {
     let operation = call.manager.record_operation().await?;
-    let path = format!(
-        "/subscriptions/{SUBSCRIPTION}/operationresults/{}",
-        operation.id
-    );
+    let path = format!("{results}/{}", operation.id);
     let mut response = StatusCode::ACCEPTED.into_response();
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, RETRY_AFTER);

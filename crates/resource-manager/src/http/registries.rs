@@ -28,7 +28,7 @@ use super::{
 use crate::{
     Error, Result,
     registries::RegistryChange,
-    resources::{REGISTRY, is_in},
+    resources::{REGISTRY, is_in, location_is_permanent},
 };
 
 const DELETE: &str = "Microsoft.ContainerRegistry/registries/delete";
@@ -101,7 +101,11 @@ pub(super) async fn put(
     let _name = call.manager.reserve_registry_name(&name).await?;
     if let Some(existing) = call.manager.find_registry(&group.name, &name).await? {
         if let Some(location) = request.location.as_deref() {
-            location_is_permanent(&existing, &location.parse()?)?;
+            location_is_permanent(
+                &existing.record.name,
+                &existing.record.resource,
+                &location.parse()?,
+            )?;
         }
         let change = request.into_change(true)?;
         return update(&call, &existing, change).await;
@@ -296,22 +300,6 @@ pub(super) async fn no_children(
     call.authorize(READ, &id(&group, &name)).await?;
     call.manager.registry(&group, &name).await?;
     Ok(Json(json!({"value": []})).into_response())
-}
-
-/// The location of a resource cannot be changed.
-///
-/// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-invalid-resource-location>
-fn location_is_permanent(registry: &Registry, location: &sealock_core::Location) -> Result<()> {
-    let resource = &registry.record.resource;
-    if resource.location == *location {
-        return Ok(());
-    }
-    Err(Error::ResourceLocation {
-        name: registry.record.name.to_string(),
-        group: resource.resource_group.clone(),
-        existing: resource.location.clone(),
-        requested: location.clone(),
-    })
 }
 
 fn id(group: &ResourceGroupName, name: &RegistryName) -> String {
