@@ -2,6 +2,7 @@
 
 mod access;
 mod groups;
+mod operations;
 mod registries;
 
 use sealock_tests::{Answer, Client, Emulator};

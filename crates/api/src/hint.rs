@@ -151,6 +151,8 @@ pub enum Hint {
         /// The vault.
         vault: VaultName,
     },
+    /// List the operations of Resource Manager.
+    ListOperations,
     /// List the registries.
     ListRegistries,
     /// List the role assignments.

@@ -4,6 +4,7 @@
 //! [`mod@reference`] generate the documents in docs/ from them.
 
 mod access;
+mod arm_operation;
 mod audit;
 mod clock;
 mod content;
@@ -29,9 +30,9 @@ pub mod openapi;
 pub mod reference;
 
 pub use self::{
-    access::*, audit::*, clock::*, content::*, effect::*, hint::*, key::*, login::*, operation::*,
-    operations::*, principal::*, problem::*, quarantine::*, registry::*, repository::*, status::*,
-    time::*, trust::*, vault::*, verification::*, word::UnknownWord,
+    access::*, arm_operation::*, audit::*, clock::*, content::*, effect::*, hint::*, key::*,
+    login::*, operation::*, operations::*, principal::*, problem::*, quarantine::*, registry::*,
+    repository::*, status::*, time::*, trust::*, vault::*, verification::*, word::UnknownWord,
 };
 
 /// The path prefix of every operation.

@@ -31,6 +31,7 @@ pub fn document() -> OpenApi {
     operations::open(&mut document);
     operations::emulator(&mut document);
     operations::clock(&mut document);
+    operations::arm(&mut document);
     operations::vaults(&mut document);
     operations::keys(&mut document);
     operations::principals(&mut document);

@@ -7,15 +7,16 @@ use sealock_core::{
 
 use crate::{
     AccessPolicies, AccessPolicy, AdminCredentials, AdminPasswordName, Application,
-    ApplicationWithSecret, Applications, AuditQuery, Changed, Clock, ClockMove, ClockStep,
-    ClockTime, CredentialName, DeletedRepository, Empty, Garbage, Health, Hosts, Identities,
-    Identity, IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup, KeyChange,
-    KeyRotation, Keys, LoginChange, LoginSettings, NewCertificate, NewFederatedCredential, NewKey,
-    NewPassword, NewRegistry, NewVault, PEM, PasswordLife, Permissions, PrincipalReference,
-    Quarantine, Registries, Registry, Repositories, RepositoryDetails, RepositoryReference,
-    RoleAssignment, RoleAssignments, RoleAtScope, RotationPolicy, ScopeMap, ScopeMapChange,
-    ScopeMaps, Status, Token, TokenChange, TokenPasswordName, TokenWithPasswords, Tokens,
-    TrustFiles, Usage, Vault, VaultChange, Vaults, Verification, operation::operations,
+    ApplicationWithSecret, Applications, ArmOperation, ArmOperations, AuditQuery, Changed, Clock,
+    ClockMove, ClockStep, ClockTime, CredentialName, DeletedRepository, Empty, Garbage, Health,
+    Hosts, Identities, Identity, IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup,
+    KeyChange, KeyRotation, Keys, LoginChange, LoginSettings, NewCertificate,
+    NewFederatedCredential, NewKey, NewPassword, NewRegistry, NewVault, PEM, PasswordLife,
+    Permissions, PrincipalReference, Quarantine, Registries, Registry, Repositories,
+    RepositoryDetails, RepositoryReference, RoleAssignment, RoleAssignments, RoleAtScope,
+    RotationPolicy, ScopeMap, ScopeMapChange, ScopeMaps, Status, Token, TokenChange,
+    TokenPasswordName, TokenWithPasswords, Tokens, TrustFiles, Usage, Vault, VaultChange, Vaults,
+    Verification, operation::operations,
 };
 
 operations! {
@@ -65,6 +66,17 @@ operations! {
     POST "/clock/freeze" FreezeClock {} => 200 Clock;
     /// Resumes the clock.
     POST "/clock/resume" ResumeClock {} => 200 Clock;
+}
+
+operations! {
+    arm, "Operations of Resource Manager", open: false;
+
+    /// Lists the asynchronous operations of the last day.
+    GET "/operations" ListOperations {} => 200 ArmOperations;
+    /// Completes an operation that is under way.
+    POST "/operations/{operation}/complete" CompleteOperation { operation: String } => 200 ArmOperation;
+    /// Lets an operation that is under way fail.
+    POST "/operations/{operation}/fail" FailOperation { operation: String } => 200 ArmOperation;
 }
 
 operations! {

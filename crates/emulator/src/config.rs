@@ -7,6 +7,7 @@ use fs_err as fs;
 use jiff::SignedDuration;
 use sealock_cmk::Sku;
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, RegistryName, VaultName};
+use sealock_resource_manager::ProvisioningDelay;
 use sealock_store::metadata::EngineKind;
 use sealock_vault::{Curve, KeyPermission, KeySpec, KeyType, VaultSettings, VaultSku};
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -149,6 +150,8 @@ pub struct Fidelity {
     pub keyvault_delete_delay: SignedDuration,
     /// True to throttle requests to vaults as Azure does.
     pub keyvault_throttling: bool,
+    /// The duration of the asynchronous operations of Resource Manager.
+    pub provisioning_delay: ProvisioningDelay,
 }
 
 impl Fidelity {

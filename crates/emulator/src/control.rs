@@ -9,6 +9,7 @@ mod effect;
 mod error;
 mod guard;
 mod hints;
+mod operations;
 mod principals;
 mod quarantine;
 mod registries;
@@ -91,6 +92,9 @@ fn guarded() -> Routes {
         .on(clock::advance)
         .on(clock::freeze)
         .on(clock::resume)
+        .on(operations::list)
+        .on(operations::complete)
+        .on(operations::fail)
         .on(vaults::list)
         .on(vaults::show)
         .on(vaults::create)

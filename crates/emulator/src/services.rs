@@ -9,6 +9,7 @@ use sealock_registry::Registries;
 use sealock_resource_manager::ResourceManager;
 use sealock_store::{LongWork, Store};
 use sealock_vault::{KeyFollowers, KeyVault, Permit, Requester, operation::Operation};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -94,6 +95,8 @@ impl Services {
             tokens: tokens.clone(),
             vaults: vault.clone(),
             registries: registries.clone(),
+            provisioning_delay: config.fidelity.provisioning_delay,
+            operation_begun: Notify::default(),
         };
         resource_manager.create_default_group().await?;
         Ok(Self {

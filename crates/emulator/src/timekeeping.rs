@@ -100,13 +100,16 @@ pub(crate) async fn run_due_work(services: Services) {
             );
         }
         reported = pending;
-        let wait = due.next.map_or(WAIT_LIMIT, |next| {
+        let vaults = due.next.map_or(WAIT_LIMIT, |next| {
             let until = next.duration_since(services.clock.now());
             Duration::try_from(until).unwrap_or_default()
         });
+        let operations = services.resource_manager.end_due_operations().await;
+        let wait = vaults.min(operations.unwrap_or(WAIT_LIMIT));
         tokio::select! {
             () = tokio::time::sleep(wait.clamp(Duration::from_secs(1), WAIT_LIMIT)) => {}
             () = services.vault.changed() => {}
+            () = services.resource_manager.operation_begun.notified() => {}
             _ = confirmed_time.tick() => {
                 if let Err(error) = store_confirmed_time(&services.store, &services.clock).await {
                     tracing::warn!(%error, "cannot store the confirmed time");

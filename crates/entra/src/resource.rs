@@ -84,6 +84,29 @@ pub enum AuthorKind {
     User,
 }
 
+impl SystemData {
+    /// Describes the history of a new resource.
+    pub fn new(author: &Caller, now: Timestamp) -> Self {
+        let author = Author::from(author);
+        Self {
+            created_by: author.clone(),
+            created_at: now,
+            last_modified_by: author,
+            last_modified_at: now,
+        }
+    }
+
+    /// Returns the history after a change.
+    #[must_use]
+    pub fn changed_by(self, author: &Caller, now: Timestamp) -> Self {
+        Self {
+            last_modified_by: author.into(),
+            last_modified_at: now,
+            ..self
+        }
+    }
+}
+
 impl TrackedResource {
     /// Describes a new resource.
     pub fn new(
@@ -93,17 +116,11 @@ impl TrackedResource {
         author: &Caller,
         now: Timestamp,
     ) -> Self {
-        let author = Author::from(author);
         Self {
             resource_group,
             location,
             tags,
-            system_data: SystemData {
-                created_by: author.clone(),
-                created_at: now,
-                last_modified_by: author,
-                last_modified_at: now,
-            },
+            system_data: SystemData::new(author, now),
         }
     }
 
@@ -121,8 +138,7 @@ impl TrackedResource {
     /// Returns the resource after a change.
     #[must_use]
     pub fn changed_by(mut self, author: &Caller, now: Timestamp) -> Self {
-        self.system_data.last_modified_by = author.into();
-        self.system_data.last_modified_at = now;
+        self.system_data = self.system_data.changed_by(author, now);
         self
     }
 

@@ -24,7 +24,7 @@ mod repository;
 mod upload;
 
 pub use access::{
-    login::{AdminCredentials, LoginSettings},
+    login::{AdminCredentials, LoginChange, LoginSettings, anonymous_pull_needs_standard},
     login_refusal::LoginRefusal,
     password::PasswordName,
     permissions::Scope,

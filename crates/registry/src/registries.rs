@@ -8,7 +8,7 @@ use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Record, Store};
 
 use crate::{
-    Error, Registry, RequestedIdentities,
+    Error, LoginChange, Registry, RequestedIdentities,
     content::read_ahead::ReadAhead,
     manifests::stamps::Stamps,
     registry::{REGISTRIES, RegistryRecord, Settings},
@@ -26,6 +26,8 @@ pub struct RegistryRequest {
     pub identities: Option<RequestedIdentities>,
     /// Its encryption. An existing registry must have the same key and identity.
     pub encryption: Encryption,
+    /// A change of its login settings.
+    pub logins: LoginChange,
 }
 
 /// All registries. Clones share their state.
@@ -89,6 +91,7 @@ impl Registries {
             resource,
             identities,
             encryption: encryption.clone(),
+            logins: LoginChange::default(),
         };
         self.put(name, &request).await
     }
@@ -113,6 +116,7 @@ impl Registries {
                 Some(identities) => self.plan_identities(&record, identities, batch).await?,
                 None => batch,
             };
+            let batch = self.plan_logins(&record, request.logins, batch).await?;
             let lock = self.custodian.lock(record.id).await?;
             Ok::<_, sealock_cmk::Error>((batch, (record, is_new, lock)))
         });

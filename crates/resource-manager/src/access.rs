@@ -2,6 +2,8 @@ use sealock_entra::{Author, Caller, Principal};
 
 use crate::{Error, ResourceManager, Result};
 
+const ASSIGN_IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
+
 impl ResourceManager {
     /// Checks that a role permits the principal an action at a scope.
     ///
@@ -21,6 +23,34 @@ impl ResourceManager {
             action,
             scope: scope.to_owned(),
         })
+    }
+
+    /// A caller who writes a resource with user-assigned identities needs a permission to assign each of them.
+    ///
+    /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-assign-access-azure-resource>
+    pub(crate) async fn identities_may_be_assigned(
+        &self,
+        principal: &Principal,
+        write: (&'static str, &str),
+        identities: impl Iterator<Item = &String>,
+    ) -> Result<()> {
+        let (action, scope) = write;
+        for identity in identities {
+            if !self
+                .is_permitted(principal, ASSIGN_IDENTITY, identity)
+                .await?
+            {
+                return Err(Error::LinkedAuthorizationFailed {
+                    client: Author::from(&Caller::Principal(principal.clone())).name,
+                    object: principal.principal_id(),
+                    action,
+                    scope: scope.to_owned(),
+                    linked_action: ASSIGN_IDENTITY,
+                    linked_scope: identity.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Returns true if a role permits the principal an action at a scope.

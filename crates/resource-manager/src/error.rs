@@ -1,7 +1,10 @@
 use axum::http::StatusCode;
-use sealock_core::{InvalidName, Location, PrincipalId, RegistryName, ResourceGroupName};
+use sealock_core::{InvalidName, Location, PrincipalId, RegistryName, ResourceGroupName, excerpt};
 use sealock_http::UnknownEndpoint;
 use sealock_store::Fault;
+use uuid::Uuid;
+
+use crate::Failure;
 
 /// An error of Resource Manager.
 ///
@@ -31,6 +34,26 @@ pub enum Error {
         /// The scope.
         scope: String,
     },
+    /// `LinkedAuthorizationFailed`: no role of the caller permits it to assign an identity to the resource.
+    ///
+    /// <https://github.com/Azure/aad-pod-identity/issues/443>
+    #[error(
+        "The client '{client}' with object id '{object}' has permission to perform action '{action}' on scope '{scope}'; however, it does not have permission to perform action '{linked_action}' on the linked scope(s) '{linked_scope}' or the linked scope(s) are invalid."
+    )]
+    LinkedAuthorizationFailed {
+        /// The client id of an application or identity, or the name of a user.
+        client: String,
+        /// The caller's object id.
+        object: PrincipalId,
+        /// The action that a role permits.
+        action: &'static str,
+        /// Its scope.
+        scope: String,
+        /// The action that none permits.
+        linked_action: &'static str,
+        /// Its scope.
+        linked_scope: String,
+    },
     /// The body is missing, too long, not JSON, or has a field that is wrong.
     #[error("The request content was invalid and could not be deserialized: '{0}'.")]
     BodyInvalid(String),
@@ -58,9 +81,28 @@ pub enum Error {
     /// A name breaks the rules of its kind.
     #[error("{0}.")]
     NameInvalid(#[from] InvalidName),
+    /// The operation has ended already.
+    #[error("The operation '{0}' has ended already.")]
+    OperationEnded(Uuid),
+    /// The operation has failed.
+    #[error("{}", .0.message)]
+    OperationFailed(Failure),
+    /// Another operation on the resource is under way.
+    #[error(
+        "Another operation on this or dependent resource is in progress: '{0}'. Wait until its provisioningState is Succeeded or Failed."
+    )]
+    OperationInProgress(String),
     /// The operation has never been, or its result has expired.
     #[error("The operation '{0}' was not found.")]
     OperationNotFound(String),
+    /// A condition of the request on its resource is not met.
+    #[error("The condition '{value}' in the {header} header was not satisfied.")]
+    PreconditionFailed {
+        /// The header.
+        header: &'static str,
+        /// Its value.
+        value: String,
+    },
     /// A value that the emulator does not support yet.
     #[error("This version of the emulator does not support {property} with the value {value}.")]
     PropertyUnsupported {
@@ -91,6 +133,13 @@ pub enum Error {
         /// The resource group.
         group: ResourceGroupName,
     },
+    /// The deletion of the group is under way.
+    ///
+    /// <https://github.com/Azure/azure-cli/issues/21121>
+    #[error(
+        "The resource group '{0}' is in deprovisioning state and cannot perform this operation."
+    )]
+    ResourceGroupBeingDeleted(ResourceGroupName),
     /// The group exists in another location.
     #[error(
         "Invalid resource group location '{requested}'. The Resource group already exists in location '{existing}'."
@@ -192,6 +241,13 @@ impl From<UnknownEndpoint> for Error {
 }
 
 impl Error {
+    pub(crate) fn precondition_failed(header: &'static str, value: &str) -> Self {
+        Self::PreconditionFailed {
+            header,
+            value: excerpt(value).to_owned(),
+        }
+    }
+
     /// Returns the fault of the disk, if that is the cause.
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {
@@ -218,7 +274,7 @@ impl Error {
     }
 
     /// Returns the status and the code of the answer.
-    pub(crate) fn status_and_code(&self) -> (StatusCode, &'static str) {
+    pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
             error if error.fault().is_some() => (S::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
@@ -228,10 +284,15 @@ impl Error {
             Self::BodyInvalid(_) => (S::BAD_REQUEST, "InvalidRequestContent"),
             Self::FilterInvalid(_) => (S::BAD_REQUEST, "InvalidFilterInQueryString"),
             Self::IdentityUnknown(_) => (S::BAD_REQUEST, "FailedIdentityOperation"),
+            Self::LinkedAuthorizationFailed { .. } => (S::FORBIDDEN, "LinkedAuthorizationFailed"),
             Self::LocationMissing => (S::BAD_REQUEST, "LocationRequired"),
             Self::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "UnsupportedHttpMethod"),
             Self::NameInvalid(_) => (S::BAD_REQUEST, "InvalidResourceName"),
+            Self::OperationEnded(_) => (S::CONFLICT, "OperationEnded"),
+            Self::OperationFailed(_) => (S::CONFLICT, "OperationFailed"),
+            Self::OperationInProgress(_) => (S::CONFLICT, "AnotherOperationInProgress"),
             Self::OperationNotFound(_) => (S::NOT_FOUND, "OperationNotFound"),
+            Self::PreconditionFailed { .. } => (S::PRECONDITION_FAILED, "PreconditionFailed"),
             Self::PropertyUnsupported { .. } => (S::BAD_REQUEST, "NotSupportedByEmulator"),
             Self::RegistryNameTaken(_) => (S::CONFLICT, "RegistryNameAlreadyInUse"),
             Self::RoleAssignmentNameInvalid(_) => (S::BAD_REQUEST, "InvalidRoleAssignmentId"),
@@ -242,6 +303,7 @@ impl Error {
             Self::ResourceNotFound { .. } | Self::SubresourceNotFound(_) => {
                 (S::NOT_FOUND, "ResourceNotFound")
             }
+            Self::ResourceGroupBeingDeleted(_) => (S::CONFLICT, "ResourceGroupBeingDeleted"),
             Self::ResourceGroupLocation { .. } => (S::CONFLICT, "InvalidResourceGroupLocation"),
             Self::ResourceGroupNameInvalid(_) => (S::BAD_REQUEST, "InvalidResourceGroupName"),
             Self::ResourceGroupNotFound(_) => (S::NOT_FOUND, "ResourceGroupNotFound"),

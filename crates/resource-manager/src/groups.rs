@@ -6,7 +6,7 @@ use sealock_entra::{RESOURCE_GROUP, SUBSCRIPTION, Tags, default_location, defaul
 use sealock_store::{Batch, Lock, LockGuard, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ResourceManager, Result};
+use crate::{Action, Error, Operation, ResourceManager, Result, operations::ProvisioningState};
 
 /// Keyed by name in lower case.
 const GROUPS: Table<ResourceGroup> = Table::content("resource-groups");
@@ -78,6 +78,7 @@ impl ResourceManager {
             let found = self.store.get(&GROUPS, &[&key]).await?;
             let changed = match &found {
                 Some(found) => {
+                    self.group_is_not_being_deleted(found).await?;
                     location_is_permanent(found, &group.location)?;
                     ResourceGroup {
                         name: found.name.clone(),
@@ -126,7 +127,30 @@ impl ResourceManager {
         name: &ResourceGroupName,
     ) -> Result<(ResourceGroup, LockGuard)> {
         let guard = self.store.lock_shared(&GROUP, &[&key(name)]).await?;
-        Ok((self.group(name).await?, guard))
+        let group = self.group(name).await?;
+        self.group_is_not_being_deleted(&group).await?;
+        Ok((group, guard))
+    }
+
+    /// A group whose deletion is under way gets no resources.
+    ///
+    /// <https://github.com/Azure/azure-cli/issues/21121>
+    async fn group_is_not_being_deleted(&self, group: &ResourceGroup) -> Result<()> {
+        if self.provisioning_state(&group.id()).await? == ProvisioningState::Deleting {
+            return Err(Error::ResourceGroupBeingDeleted(group.name.clone()));
+        }
+        Ok(())
+    }
+
+    /// Begins the deletion of a resource group with all its resources, or returns the one that is under way.
+    pub(crate) async fn begin_group_deletion(&self, name: &ResourceGroupName) -> Result<Operation> {
+        let group = self.group(name).await?;
+        let last = self.unsuccessful_operation(&group.id()).await?;
+        if let Some(last) = last.filter(|last| last.end.is_none()) {
+            return Ok(last);
+        }
+        let action = Action::DeleteGroup(group.name.clone());
+        self.begin(action, &group.id()).await
     }
 
     /// Deletes a resource group with all its resources. The group itself goes last, so an interrupted deletion can be

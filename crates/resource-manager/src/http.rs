@@ -12,6 +12,7 @@ mod error;
 mod groups;
 mod identities;
 mod operations;
+mod precondition;
 mod providers;
 mod registries;
 mod resources;
@@ -36,6 +37,7 @@ use uuid::Uuid;
 pub use self::endpoint::is_resource_manager_path;
 use self::{
     endpoint::Endpoint,
+    precondition::Precondition,
     registries::{RegistryCall, scope_maps, tokens},
     vaults::PolicyUpdate,
 };
@@ -48,6 +50,7 @@ struct Call {
     principal: Principal,
     user_agent: String,
     api_version: ApiVersion,
+    precondition: Precondition,
     query: Query,
 }
 
@@ -92,6 +95,7 @@ async fn route(manager: &Arc<ResourceManager>, connection: Connection, request: 
         principal,
         user_agent: excerpt(user_agent.unwrap_or_default()).to_owned(),
         api_version: ApiVersion::parse(query.first_ignoring_case("api-version"))?,
+        precondition: Precondition::of(&parts.headers),
         query,
     };
     Box::pin(dispatch(call, body, endpoint)).await

@@ -16,3 +16,4 @@ mod resources;
 
 pub use error::{Error, Result};
 pub use manager::ResourceManager;
+pub use operations::{Action, End, Failure, Operation, ProvisioningDelay};

@@ -3,6 +3,9 @@ use sealock_entra::{Directory, TokenIssuer};
 use sealock_registry::Registries;
 use sealock_store::Store;
 use sealock_vault::KeyVault;
+use tokio::sync::Notify;
+
+use crate::ProvisioningDelay;
 
 /// The services whose resources Resource Manager manages.
 pub struct ResourceManager {
@@ -20,4 +23,8 @@ pub struct ResourceManager {
     pub vaults: KeyVault,
     /// The registries.
     pub registries: Registries,
+    /// The duration of asynchronous operations.
+    pub provisioning_delay: ProvisioningDelay,
+    /// Wakes the task that ends operations, when one begins that ends later.
+    pub operation_begun: Notify,
 }

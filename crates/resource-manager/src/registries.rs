@@ -6,7 +6,7 @@ use sealock_cmk::{Encryption, Identity, KeyInUse, Sku};
 use sealock_core::{IdentityName, KeyIdentifier, RegistryName, ResourceGroupName, excerpt};
 use sealock_entra::{Caller, Tags, TrackedResource};
 use sealock_registry::{
-    AssignedIdentity, Registry, RegistryRecord, RegistryRequest, RequestedIdentities,
+    AssignedIdentity, LoginChange, Registry, RegistryRecord, RegistryRequest, RequestedIdentities,
 };
 use sealock_store::{Lock, LockGuard};
 
@@ -26,8 +26,7 @@ pub(crate) struct RegistryChange {
     pub(crate) tags: Option<Tags>,
     pub(crate) identities: Option<IdentitiesChange>,
     pub(crate) encryption: Option<EncryptionChange>,
-    pub(crate) admin_enabled: Option<bool>,
-    pub(crate) anonymous_pull_enabled: Option<bool>,
+    pub(crate) logins: LoginChange,
 }
 
 /// A change of a registry's identities.
@@ -48,10 +47,16 @@ pub(crate) struct EncryptionChange {
 }
 
 impl RegistryChange {
+    /// Returns the ids of the user-assigned identities that the registry shall have.
+    pub(crate) fn assigned_identities(&self) -> impl Iterator<Item = &String> {
+        let named = self.identities.iter().flat_map(|it| &it.user_assigned);
+        named.filter(|(_, stays)| **stays).map(|(id, _)| id)
+    }
+
     /// Returns true if Azure makes this change as an asynchronous operation.
     pub(crate) fn is_asynchronous(&self) -> bool {
         self.identities.is_some()
-            || self.anonymous_pull_enabled.is_some()
+            || self.logins.anonymous_pull_enabled.is_some()
             || self.encryption.as_ref().is_some_and(|it| it.is_enabled)
     }
 }
@@ -96,8 +101,8 @@ impl ResourceManager {
         }
     }
 
-    /// Waits until no other request creates a registry of this name.
-    pub(crate) async fn reserve_registry_name(&self, name: &RegistryName) -> Result<LockGuard> {
+    /// Waits until no other request creates, changes or deletes a registry of this name.
+    pub(crate) async fn hold_registry_name(&self, name: &RegistryName) -> Result<LockGuard> {
         let key = [name.as_str()];
         Ok(self.store.lock_exclusive(&REGISTRY_NAME, &key).await?)
     }
@@ -131,14 +136,11 @@ impl ResourceManager {
             resource,
             identities: Some(identities),
             encryption,
+            logins: change.logins,
         };
+        logins_fit_the_sku(name, request.sku, request.logins)?;
         self.registries.put(name, &request).await?;
-        let registry = self.registries.get(name).await?;
-        if change.admin_enabled.is_some() || change.anonymous_pull_enabled.is_some() {
-            let logins = registry.update_login(change.admin_enabled, change.anonymous_pull_enabled);
-            logins.await?;
-        }
-        Ok(registry)
+        Ok(self.registries.get(name).await?)
     }
 
     /// Changes a registry: first its key, as one of its old or new identities, and then the rest. The caller holds the
@@ -159,7 +161,13 @@ impl ResourceManager {
             resource: record.resource.clone(),
             identities: None,
             encryption: Encryption::default(),
+            logins: LoginChange::default(),
         };
+        logins_fit_the_sku(
+            &record.name,
+            change.sku.unwrap_or(record.sku),
+            change.logins,
+        )?;
         if let Some(in_use) = self.registries.key_in_use(record).await? {
             request.encryption = encryption_of(&in_use);
         }
@@ -195,13 +203,9 @@ impl ResourceManager {
         };
         request.sku = change.sku.unwrap_or(record.sku);
         request.identities = wanted;
+        request.logins = change.logins;
         self.registries.put(&record.name, &request).await?;
-        let registry = self.registries.get(&record.name).await?;
-        if change.admin_enabled.is_some() || change.anonymous_pull_enabled.is_some() {
-            let logins = registry.update_login(change.admin_enabled, change.anonymous_pull_enabled);
-            logins.await?;
-        }
-        Ok(registry)
+        Ok(self.registries.get(&record.name).await?)
     }
 
     /// Rotates a registry's key, if the request names another key or identity. `az` also sends the key that a registry has
@@ -320,6 +324,14 @@ fn encryption_of(in_use: &KeyInUse) -> Encryption {
         key: Some(in_use.key.clone()),
         identity: Some(Identity::UserAssigned(in_use.identity)),
     }
+}
+
+fn logins_fit_the_sku(name: &RegistryName, sku: Sku, logins: LoginChange) -> Result<()> {
+    if logins.anonymous_pull_enabled == Some(true) {
+        sealock_registry::anonymous_pull_needs_standard(name, sku)
+            .map_err(sealock_registry::Error::from)?;
+    }
+    Ok(())
 }
 
 /// Enabled encryption needs a key and an identity.

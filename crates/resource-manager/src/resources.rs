@@ -54,7 +54,9 @@ impl ResourceManager {
     pub(crate) async fn delete_resources_of(&self, group: &ResourceGroupName) -> Result<()> {
         for registry in self.registries.list().await? {
             if is_in(&registry.record.resource, group) {
-                self.registries.delete(&registry.record.name).await?;
+                let record = &registry.record;
+                self.registries.delete(&record.name).await?;
+                self.forget_operation(&record.resource_id()).await?;
             }
         }
         for (vault, resource) in self.vaults.resources().await? {
@@ -62,7 +64,8 @@ impl ResourceManager {
                 let target = ManagedVault::in_group(vault, group.clone());
                 let operator = Requester::operator();
                 let permit = self.vaults.authorize(&operator, DeleteVault, target);
-                permit.await?.run().await?;
+                let deleted = permit.await?.run().await?;
+                self.forget_operation(&deleted.id).await?;
             }
         }
         for identity in self.directory.identities().await? {

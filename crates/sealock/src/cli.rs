@@ -6,10 +6,10 @@ use url::Url;
 use crate::{
     access::AccessCommand, app::AppCommand, audit::Audit, client::Client, clock::ClockCommand,
     completion::Completion, demo::DemoCommand, error::Error, health, hosts::Hosts,
-    identity::IdentityCommand, inspect::Inspect, key::KeyCommand, man::Man, output::Output,
-    registry::RegistryCommand, repair::Repair, repository::RepositoryCommand, role::RoleCommand,
-    serve::Serve, status::Status, trust::Trust, vault::VaultCommand, verify::Verify, version,
-    wait::Wait,
+    identity::IdentityCommand, inspect::Inspect, key::KeyCommand, man::Man,
+    operation::OperationCommand, output::Output, registry::RegistryCommand, repair::Repair,
+    repository::RepositoryCommand, role::RoleCommand, serve::Serve, status::Status, trust::Trust,
+    vault::VaultCommand, verify::Verify, version, wait::Wait,
 };
 
 /// A local container registry, encrypted with a key that you can revoke
@@ -113,6 +113,9 @@ Example:
     /// Show the emulator's clock, or move it
     #[command(subcommand, after_help = "Example:\n  sealock clock advance 1h")]
     Clock(ClockCommand),
+    /// List the asynchronous operations of Resource Manager, and end those that are held
+    #[command(subcommand, after_help = "Example:\n  sealock operation list")]
+    Operation(OperationCommand),
     Inspect(Inspect),
     /// Generate an image to push
     #[command(
@@ -176,6 +179,7 @@ impl Command {
             Self::Role(command) => command.run(client, output),
             Self::Audit(audit) => audit.run(&client.without_timeout(), output),
             Self::Clock(command) => command.run(client, output, yes),
+            Self::Operation(command) => command.run(client, output),
             Self::Inspect(inspect) => inspect.run(client, output),
             Self::Demo(command) => command.run(client, output),
             Self::Hosts(hosts) => hosts.run(client, output),

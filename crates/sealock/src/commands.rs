@@ -148,6 +148,7 @@ impl Commands {
             Hint::ListApplications => "app list".to_owned(),
             Hint::ListIdentities => "identity list".to_owned(),
             Hint::ListKeys { vault } => format!("key list --vault {vault}"),
+            Hint::ListOperations => "operation list".to_owned(),
             Hint::ListRegistries => "registry list".to_owned(),
             Hint::ListRoleAssignments => "role list".to_owned(),
             Hint::ListScopeMaps { registry } => {
@@ -281,6 +282,7 @@ fn describe_action(hint: &Hint) -> &str {
         Hint::ListApplications => "list the applications",
         Hint::ListIdentities => "list the identities",
         Hint::ListKeys { .. } => "list the vault's keys, including deleted ones,",
+        Hint::ListOperations => "list the operations",
         Hint::ListRegistries => "list the registries",
         Hint::ListRoleAssignments => "list the role assignments",
         Hint::ListScopeMaps { .. } => "list the scope maps",

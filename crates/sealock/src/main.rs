@@ -24,6 +24,7 @@ mod key;
 mod key_reference;
 mod man;
 mod offline;
+mod operation;
 mod output;
 mod principal;
 mod progress;

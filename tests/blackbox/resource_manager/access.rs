@@ -86,6 +86,78 @@ fn caller_without_a_role_is_refused_and_a_reader_only_reads() {
 }
 
 #[test]
+fn identity_is_assigned_to_a_registry_only_with_a_role_for_both() {
+    let emulator = Emulator::start();
+    let developer = Arm::developer(&emulator);
+    for group in ["rg1", "rg2"] {
+        developer.create_group(group);
+    }
+    let identity = developer.create_identity("rg2", "id1")["id"].take();
+    let identity = identity.as_str().unwrap();
+    let arm = application(&emulator, "tester");
+    let assign = |role: &str, scope: &str| {
+        let role = ["--app", "tester", "--role", role, "--scope", scope];
+        emulator.cli(&[&["role", "assign"], &role[..]].concat());
+    };
+    assign("Contributor", &format!("{SUBSCRIPTION}/resourceGroups/rg1"));
+    let registry = registry_path("rg1", "regone");
+    let body = json!({
+        "location": "westus",
+        "sku": {"name": "Basic"},
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}},
+    });
+    let refused = arm.send("PUT", &registry, &body);
+    assert_eq!(
+        (refused.status, code(&refused)),
+        (403, "LinkedAuthorizationFailed".to_owned())
+    );
+    let message = refused.json()["error"]["message"].to_string();
+    for part in [
+        "has permission to perform action 'Microsoft.ContainerRegistry/registries/write' on scope",
+        "'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s)",
+        identity,
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(developer.get(&registry).status, 404);
+    assign("Managed Identity Operator", identity);
+    assert_eq!(arm.send("PUT", &registry, &body).status, 201);
+}
+
+#[test]
+fn conditions_on_the_existence_of_a_resource_are_checked() {
+    let emulator = Emulator::start();
+    let arm = Arm::developer(&emulator);
+    arm.create_group("rg1");
+    let body = json!({"location": "westus", "sku": {"name": "Basic"}});
+    for path in [
+        "/resourcegroups/rg2",
+        &identity_path("rg1", "id1"),
+        &registry_path("rg1", "regone"),
+    ] {
+        let put = |header| {
+            let path = format!("{SUBSCRIPTION}{path}?api-version={}", arm.api_version);
+            let headers = [
+                ("host", "management.localhost"),
+                ("authorization", arm.authorization.as_str()),
+                (header, "*"),
+            ];
+            let body = body.to_string();
+            arm.client.send("PUT", &path, &headers, body.as_bytes())
+        };
+        let missing = put("if-match");
+        assert_eq!(
+            (missing.status, code(&missing).as_str()),
+            (412, "PreconditionFailed")
+        );
+        assert_eq!(arm.get(path).status, 404, "{path}");
+        assert!(put("if-none-match").status < 300, "{path}");
+        assert_eq!(put("if-none-match").status, 412, "{path}");
+        assert_eq!(put("if-match").status, 200, "{path}");
+    }
+}
+
+#[test]
 fn role_assignment_has_the_recorded_shape_and_its_name_is_the_callers() {
     let emulator = Emulator::start();
     let arm = Arm::developer(&emulator).with_version("2022-04-01");

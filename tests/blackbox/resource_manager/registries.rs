@@ -6,17 +6,20 @@ use super::{Arm, SUBSCRIPTION, code, path_of, registry_path};
 const RESOURCE: &str = "Microsoft.ContainerRegistry/registries";
 
 /// An emulator with a group, an identity with access to a key, and a client that is logged in.
-struct Tutorial {
-    emulator: Emulator,
-    arm: Arm,
+pub(super) struct Tutorial {
+    pub(super) emulator: Emulator,
+    pub(super) arm: Arm,
     identity: Value,
     /// The key's URL with its version.
-    kid: String,
+    pub(super) kid: String,
 }
 
 impl Tutorial {
-    fn start() -> Self {
-        let emulator = Emulator::start();
+    pub(super) fn start() -> Self {
+        Self::start_on(Emulator::start())
+    }
+
+    pub(super) fn start_on(emulator: Emulator) -> Self {
         let arm = Arm::developer(&emulator);
         arm.create_group("rg1");
         let identity = arm.create_identity("rg1", "id1");
@@ -47,7 +50,7 @@ impl Tutorial {
     }
 
     /// Returns the body of a request for a registry with this key.
-    fn body(&self, key: &str) -> Value {
+    pub(super) fn body(&self, key: &str) -> Value {
         json!({
             "location": "westus",
             "sku": {"name": "Premium"},
@@ -66,11 +69,11 @@ impl Tutorial {
         })
     }
 
-    fn put(&self, body: &Value) -> Answer {
+    pub(super) fn put(&self, body: &Value) -> Answer {
         self.arm.send("PUT", &registry_path("rg1", "regone"), body)
     }
 
-    fn patch(&self, body: &Value) -> Answer {
+    pub(super) fn patch(&self, body: &Value) -> Answer {
         self.arm
             .send("PATCH", &registry_path("rg1", "regone"), body)
     }
@@ -358,22 +361,54 @@ fn admin_credentials_tokens_and_usages_have_the_recorded_shapes() {
         &json!({"properties": {"actions": ["repositories/foo/content/read"]}}),
     );
     assert_eq!(put.status, 200, "{put:?}");
-    let created = put.json()["properties"]["creationDate"].clone();
-    assert_eq!(
-        put.json()["properties"],
-        json!({"type": "UserDefined", "creationDate": created,
-        "provisioningState": "Succeeded", "actions": ["repositories/foo/content/read"]})
-    );
     let id = format!("{SUBSCRIPTION}{map}");
+    let history = |found: &Value| {
+        let at = &found["systemData"]["createdAt"];
+        assert!(at.as_str().unwrap().ends_with("+00:00"), "{at}");
+        json!({
+            "createdBy": super::DEVELOPER, "createdByType": "Application", "createdAt": at,
+            "lastModifiedBy": super::DEVELOPER, "lastModifiedByType": "Application", "lastModifiedAt": at,
+        })
+    };
+    let found = put.json();
+    assert_eq!(
+        found,
+        json!({
+            "type": format!("{RESOURCE}/scopeMaps"),
+            "id": id,
+            "name": "reader-map",
+            "systemData": history(&found),
+            "properties": {
+                "type": "UserDefined",
+                "creationDate": found["systemData"]["createdAt"],
+                "provisioningState": "Succeeded",
+                "actions": ["repositories/foo/content/read"],
+            },
+        })
+    );
     let token = format!("{base}/tokens/reader");
     let put = arm.send(
         "PUT",
         &token,
         &json!({"properties": {"scopeMapId": id, "status": "enabled"}}),
     );
+    let found = put.json();
+    assert_eq!(put.status, 201, "{found}");
     assert_eq!(
-        (put.status, &put.json()["properties"]["credentials"]),
-        (201, &json!({"passwords": []}))
+        found,
+        json!({
+            "type": format!("{RESOURCE}/tokens"),
+            "id": format!("{SUBSCRIPTION}{token}"),
+            "name": "reader",
+            "systemData": history(&found),
+            "properties": {
+                "creationDate": found["systemData"]["createdAt"],
+                "provisioningState": "Creating",
+                "scopeMapId": id,
+                "credentials": {"passwords": []},
+                "status": "enabled",
+            },
+        })
     );
     let status = path_of(put.header("azure-asyncoperation")).to_owned();
     assert_eq!(

@@ -52,6 +52,7 @@ async fn move_clock(
         change(&services.clock)?;
         timekeeping::store_setting(&services.store, &services.clock).await?;
         let due = services.vault.run_due().await?;
+        services.resource_manager.end_due_operations().await;
         let rotated = due.rotated.iter();
         let rotated = rotated.map(|kid| services.names.key_uri(&kid.identifier()));
         Ok(api::ClockMove {

@@ -257,6 +257,20 @@ impl From<sealock_registry::Error> for ControlError {
     }
 }
 
+impl From<sealock_resource_manager::Error> for ControlError {
+    fn from(error: sealock_resource_manager::Error) -> Self {
+        use sealock_resource_manager::Error as E;
+        match &error {
+            E::OperationNotFound(_) | E::OperationEnded(_) => {
+                let (status, code) = error.status_and_code();
+                Self::new(status, code, error.to_string(), vec![Hint::ListOperations])
+            }
+            E::Store(error) => Self::from_store(error),
+            error => Self::internal(error),
+        }
+    }
+}
+
 impl From<sealock_store::Error> for ControlError {
     fn from(error: sealock_store::Error) -> Self {
         Self::from_store(&error)

@@ -1,12 +1,14 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sealock_cmk::Sku;
+use sealock_core::RegistryName;
+use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::{
-    Error, LoginRefusal, Refusal, Registry,
+    Error, LoginRefusal, Refusal, Registries, Registry, RegistryRecord,
     access::password::{self, PasswordName},
     access::permissions::{Caller, Permissions},
 };
@@ -41,6 +43,70 @@ pub struct AdminCredentials {
     pub passwords: [Zeroizing<String>; 2],
 }
 
+/// A change of login settings. What is `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoginChange {
+    /// Enables or disables the admin user.
+    pub admin_enabled: Option<bool>,
+    /// Enables or disables pulls without a login.
+    pub anonymous_pull_enabled: Option<bool>,
+}
+
+impl LoginRecord {
+    /// Makes a change. Generates the admin user's passwords when it is first enabled.
+    fn change(&mut self, change: LoginChange, service_key: &ServiceKey, registry: &str) {
+        let LoginChange {
+            admin_enabled,
+            anonymous_pull_enabled,
+        } = change;
+        self.admin_enabled = admin_enabled.unwrap_or(self.admin_enabled);
+        self.anonymous_pull_enabled = anonymous_pull_enabled.unwrap_or(self.anonymous_pull_enabled);
+        if self.admin_enabled && self.admin_passwords.is_none() {
+            self.admin_passwords = Some(
+                PasswordName::BOTH
+                    .map(|name| seal_password(service_key, registry, name, &password::generate())),
+            );
+        }
+    }
+}
+
+/// Anonymous pull needs the tier Standard or Premium.
+///
+/// <https://learn.microsoft.com/azure/container-registry/anonymous-pull-access>
+///
+/// # Errors
+/// [`Refusal::AnonymousPullTier`]
+pub fn anonymous_pull_needs_standard(name: &RegistryName, sku: Sku) -> Result<(), Refusal> {
+    if sku == Sku::Basic {
+        return Err(Refusal::AnonymousPullTier(name.clone()));
+    }
+    Ok(())
+}
+
+impl Registries {
+    /// Adds a change of login settings to a batch that puts the registry's record.
+    pub(crate) async fn plan_logins(
+        &self,
+        registry: &RegistryRecord,
+        change: LoginChange,
+        batch: Batch,
+    ) -> Result<Batch, sealock_store::Error> {
+        if change.admin_enabled.is_none() && change.anonymous_pull_enabled.is_none() {
+            return Ok(batch);
+        }
+        let id = registry.id.to_string();
+        let existing = self.store.get(&LOGINS, &[&id]).await?;
+        let mut record = existing
+            .as_ref()
+            .map(|existing| existing.value.clone())
+            .unwrap_or_default();
+        record.change(change, &self.service_key, &id);
+        Ok(batch
+            .expect_same(&LOGINS, &[&id], existing.as_ref())
+            .put(&LOGINS, &[&id], &record))
+    }
+}
+
 impl Registry {
     /// Returns the login settings.
     ///
@@ -57,43 +123,20 @@ impl Registry {
             admin_enabled: record.admin_enabled,
             // The tier may have changed since.
             anonymous_pull_enabled: record.anonymous_pull_enabled
-                && self.check_anonymous_pull_tier().is_ok(),
+                && anonymous_pull_needs_standard(&self.record.name, self.record.sku).is_ok(),
         }
     }
 
-    /// Checks that the tier is Standard or Premium, which anonymous pull needs.
-    ///
-    /// <https://learn.microsoft.com/azure/container-registry/anonymous-pull-access>
-    fn check_anonymous_pull_tier(&self) -> Result<(), Refusal> {
-        if self.record.sku == Sku::Basic {
-            return Err(Refusal::AnonymousPullTier(self.record.name.clone()));
-        }
-        Ok(())
-    }
-
-    /// Changes the login settings that are given.
+    /// Changes the login settings.
     ///
     /// # Errors
     /// [`Refusal::AnonymousPullTier`]
-    pub async fn update_login(
-        &self,
-        admin_enabled: Option<bool>,
-        anonymous_pull_enabled: Option<bool>,
-    ) -> Result<LoginSettings, Error> {
-        if anonymous_pull_enabled == Some(true) {
-            self.check_anonymous_pull_tier()?;
+    pub async fn update_login(&self, change: LoginChange) -> Result<LoginSettings, Error> {
+        if change.anonymous_pull_enabled == Some(true) {
+            anonymous_pull_needs_standard(&self.record.name, self.record.sku)?;
         }
-        let changed = self.change_login(|record| {
-            record.admin_enabled = admin_enabled.unwrap_or(record.admin_enabled);
-            record.anonymous_pull_enabled =
-                anonymous_pull_enabled.unwrap_or(record.anonymous_pull_enabled);
-            if record.admin_enabled && record.admin_passwords.is_none() {
-                record.admin_passwords = Some(PasswordName::BOTH.map(|name| {
-                    let password = password::generate();
-                    self.seal_password(name, &password)
-                }));
-            }
-        });
+        let changed =
+            self.change_login(|record| record.change(change, &self.service_key, &self.id));
         Ok(self.effective_login_settings(&changed.await?))
     }
 
@@ -123,7 +166,8 @@ impl Registry {
         self.admin_credentials().await?;
         self.change_login(|record| {
             if let Some(passwords) = &mut record.admin_passwords {
-                passwords[name.index()] = self.seal_password(name, &password::generate());
+                passwords[name.index()] =
+                    seal_password(&self.service_key, &self.id, name, &password::generate());
             }
         })
         .await?;
@@ -214,23 +258,29 @@ impl Registry {
         Ok(self.store.get(&LOGINS, &[&self.id]).await?)
     }
 
-    fn seal_password(&self, name: PasswordName, password: &str) -> String {
-        let key = self.service_key.record_key();
-        STANDARD.encode(key.seal(self.password_context(name).as_bytes(), password.as_bytes()))
-    }
-
     fn open_password(&self, name: PasswordName, sealed: &str) -> Result<Zeroizing<String>, Error> {
         let damaged = || Error::Internal("a sealed password of the admin user is damaged".into());
         let sealed = STANDARD.decode(sealed).map_err(|_| damaged())?;
         let key = self.service_key.record_key();
         let password = key
-            .open(self.password_context(name).as_bytes(), &sealed)
+            .open(password_context(&self.id, name).as_bytes(), &sealed)
             .map_err(|_| damaged())?;
         let password = str::from_utf8(&password).map_err(|_| damaged())?;
         Ok(Zeroizing::new(password.to_owned()))
     }
+}
 
-    fn password_context(&self, name: PasswordName) -> String {
-        format!("admin password {} {}", self.id, name.index())
-    }
+fn seal_password(
+    service_key: &ServiceKey,
+    registry: &str,
+    name: PasswordName,
+    password: &str,
+) -> String {
+    let context = password_context(registry, name);
+    let key = service_key.record_key();
+    STANDARD.encode(key.seal(context.as_bytes(), password.as_bytes()))
+}
+
+fn password_context(registry: &str, name: PasswordName) -> String {
+    format!("admin password {registry} {}", name.index())
 }

@@ -1,7 +1,7 @@
 use std::{fmt, str::FromStr};
 
-use jiff::Timestamp;
 use sealock_core::{ScopeMapName, TokenName, excerpt};
+use sealock_entra::{Caller, SystemData};
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 
@@ -136,7 +136,7 @@ const BUILT_IN: [(&str, &str, &[Action]); 5] = [
 pub(crate) struct ScopeMapRecord {
     description: Option<String>,
     actions: Vec<ScopeMapAction>,
-    created: Timestamp,
+    system_data: SystemData,
     /// The number of times that a token was given it. A deletion that has not seen the latest assignment conflicts with
     /// it, instead of leaving a token without a scope map.
     assignments: u64,
@@ -166,8 +166,8 @@ pub struct ScopeMap {
     pub description: Option<String>,
     /// The actions that it allows.
     pub actions: Vec<ScopeMapAction>,
-    /// The time of its creation. `None` for a built-in scope map.
-    pub created: Option<Timestamp>,
+    /// Its history. `None` for a built-in scope map.
+    pub system_data: Option<SystemData>,
 }
 
 impl ScopeMap {
@@ -182,7 +182,7 @@ impl ScopeMap {
             name,
             description: record.description,
             actions: record.actions,
-            created: Some(record.created),
+            system_data: Some(record.system_data),
         }
     }
 
@@ -198,7 +198,7 @@ impl ScopeMap {
                         action: *action,
                     })
                     .collect(),
-                created: None,
+                system_data: None,
             })
         })
     }
@@ -239,17 +239,20 @@ impl Registry {
         name: &ScopeMapName,
         description: Option<String>,
         actions: Vec<ScopeMapAction>,
+        author: &Caller,
     ) -> Result<(ScopeMap, bool), Error> {
         check_changeable(name)?;
+        let now = self.clock.now();
         let _publication = self.lock_publication().await?;
         let put = self.store.update(|| async {
             let existing = self.scope_map_record(name).await?;
             let record = ScopeMapRecord {
                 description: description.clone(),
                 actions: actions.clone(),
-                created: existing
-                    .as_ref()
-                    .map_or_else(|| self.clock.now(), |existing| existing.created),
+                system_data: match &existing {
+                    Some(existing) => existing.system_data.clone().changed_by(author, now),
+                    None => SystemData::new(author, now),
+                },
                 assignments: existing.as_ref().map_or(0, |existing| existing.assignments),
             };
             record.check_size(name)?;

@@ -1,5 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{ScopeMapName, TokenName};
+use sealock_entra::{Caller, SystemData};
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -19,7 +20,7 @@ pub(crate) struct TokenRecord {
     scope_map: ScopeMapName,
     enabled: bool,
     passwords: [Option<PasswordRecord>; 2],
-    created: Timestamp,
+    system_data: SystemData,
 }
 
 impl TokenRecord {
@@ -66,8 +67,8 @@ pub struct Token {
     pub enabled: bool,
     /// Its passwords, without the secrets.
     pub passwords: Vec<TokenPassword>,
-    /// The time of its creation.
-    pub created: Timestamp,
+    /// Its history.
+    pub system_data: SystemData,
 }
 
 /// One of a token's passwords.
@@ -100,7 +101,7 @@ impl Token {
                     })
                 })
                 .collect(),
-            created: record.created,
+            system_data: record.system_data,
         }
     }
 }
@@ -138,18 +139,22 @@ impl Registry {
         name: &TokenName,
         scope_map: Option<ScopeMapName>,
         enabled: Option<bool>,
+        author: &Caller,
     ) -> Result<(Token, bool), Error> {
         let _publication = self.lock_publication().await?;
-        let key = [&*self.id, name.as_str()];
+        let (key, now) = ([&*self.id, name.as_str()], self.clock.now());
         let put = self.store.update(|| async {
             let existing = self.store.get(&TOKENS, &key).await?;
             let mut record = match (&existing, &scope_map) {
-                (Some(existing), _) => existing.value.clone(),
+                (Some(existing), _) => TokenRecord {
+                    system_data: existing.system_data.clone().changed_by(author, now),
+                    ..existing.value.clone()
+                },
                 (None, Some(scope_map)) => TokenRecord {
                     scope_map: scope_map.clone(),
                     enabled: true,
                     passwords: [None, None],
-                    created: self.clock.now(),
+                    system_data: SystemData::new(author, now),
                 },
                 (None, None) => return Err(Refusal::ScopeMapMissing(name.clone()).into()),
             };

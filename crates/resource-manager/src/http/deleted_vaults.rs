@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Answer, Call, body::List, endpoint::Word, operations};
+use crate::{Action, Operation};
 
 const LIST: &str = "Microsoft.KeyVault/deletedVaults/read";
 const PURGE: &str = "Microsoft.KeyVault/locations/deletedVaults/purge/action";
@@ -63,25 +64,22 @@ pub(super) async fn show(call: Call, location: Location, name: VaultName) -> Ans
 
 /// Purges the vault. The answer is as in Azure that of an asynchronous operation.
 pub(super) async fn purge(call: Call, location: Location, name: VaultName) -> Answer {
-    call.authorize(PURGE, &id(&location, &name)).await?;
+    let vault = id(&location, &name);
+    call.authorize(PURGE, &vault).await?;
     let target = ManagedVault::in_location(name, location.clone());
     call.permit(PurgeVault, target).await?.run().await?;
+    let operation = Operation::new(Action::Purge, &vault, call.manager.clock.now());
+    let operation = call.manager.record_success(operation).await?;
     let provider = format!("{}/providers/Microsoft.KeyVault", subscription());
-    operations::accepted_in(
-        &call,
-        &format!("{provider}/locations/{location}/operationResults"),
-    )
-    .await
+    let results = format!("{provider}/locations/{location}/operationResults");
+    Ok(operations::accepted_in(&call, &operation, &results))
 }
 
 /// Shows the result of a purge.
 pub(super) async fn show_result(call: Call, operation: Word) -> Answer {
     call.authorize(READ_RESULT, &subscription()).await?;
     let operation = call.manager.operation(&operation.0).await?;
-    let time = operation
-        .finished
-        .strftime("%Y-%m-%d %H:%M:%SZ")
-        .to_string();
+    let time = operation.started.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
     let body = json!({
         "createdDateTime": time,
         "lastActionDateTime": time,

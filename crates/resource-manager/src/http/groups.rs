@@ -15,7 +15,11 @@ use super::{
     body::{List, read, read_location, read_tags},
     operations,
 };
-use crate::groups::{ResourceGroup, group_id};
+use crate::{
+    Result,
+    groups::{ResourceGroup, group_id},
+    operations::ProvisioningState,
+};
 
 const DELETE: &str = "Microsoft.Resources/subscriptions/resourceGroups/delete";
 const READ: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
@@ -55,7 +59,10 @@ struct NewGroup {
 pub(super) async fn list(call: Call) -> Answer {
     let groups = call.manager.groups().await?;
     let groups = call.permitted(READ, groups, ResourceGroup::id).await?;
-    let value: Vec<_> = groups.into_iter().map(body).collect();
+    let mut value = Vec::new();
+    for group in groups {
+        value.push(body(&call, group).await?);
+    }
     Ok(Json(List { value }).into_response())
 }
 
@@ -68,7 +75,8 @@ pub(super) async fn check(call: Call, name: ResourceGroupName) -> Answer {
 
 pub(super) async fn show(call: Call, name: ResourceGroupName) -> Answer {
     call.authorize(READ, &group_id(&name)).await?;
-    Ok(Json(body(call.manager.group(&name).await?)).into_response())
+    let group = call.manager.group(&name).await?;
+    Ok(Json(body(&call, group).await?).into_response())
 }
 
 pub(super) async fn put(call: Call, content: Body, name: ResourceGroupName) -> Answer {
@@ -80,8 +88,10 @@ pub(super) async fn put(call: Call, content: Body, name: ResourceGroupName) -> A
         managed_by: new.managedby,
         tags: read_tags(new.tags)?,
     };
+    let exists = call.manager.has_group(group.name.as_str()).await?;
+    call.precondition.check(exists)?;
     let (group, is_new) = call.manager.put_group(&group).await?;
-    Ok(created_if(is_new, body(group)))
+    Ok(created_if(is_new, body(&call, group).await?))
 }
 
 pub(super) async fn patch(call: Call, content: Body, name: ResourceGroupName) -> Answer {
@@ -97,18 +107,23 @@ pub(super) async fn patch(call: Call, content: Body, name: ResourceGroupName) ->
         ..existing
     };
     let (group, _) = call.manager.put_group(&group).await?;
-    Ok(Json(body(group)).into_response())
+    Ok(Json(body(&call, group).await?).into_response())
 }
 
 /// Deletes the group with all its resources. The answer is as in Azure that of an asynchronous operation.
 pub(super) async fn delete(call: Call, name: ResourceGroupName) -> Answer {
     call.authorize(DELETE, &group_id(&name)).await?;
-    call.manager.delete_group(&name).await?;
-    operations::accepted(&call).await
+    let operation = call.manager.begin_group_deletion(&name).await?;
+    Ok(operations::accepted(&call, &operation))
 }
 
-fn body(group: ResourceGroup) -> GroupBody {
-    GroupBody {
+async fn body(call: &Call, group: ResourceGroup) -> Result<GroupBody> {
+    let provisioning_state = match call.manager.provisioning_state(&group.id()).await? {
+        ProvisioningState::Deleting => ProvisioningState::Deleting,
+        // After a deletion that has failed, Azure also puts the state back.
+        _ => ProvisioningState::Succeeded,
+    };
+    Ok(GroupBody {
         id: group.id(),
         name: group.name,
         resource_type: "Microsoft.Resources/resourceGroups",
@@ -116,9 +131,9 @@ fn body(group: ResourceGroup) -> GroupBody {
         managed_by: group.managed_by,
         tags: group.tags,
         properties: GroupProperties {
-            provisioning_state: "Succeeded",
+            provisioning_state: provisioning_state.as_str(),
         },
-    }
+    })
 }
 
 /// Answers 201 for a new resource, and 200 otherwise.

@@ -91,7 +91,9 @@ pub(super) async fn put(
     let location = read_location(new.location.as_deref())?;
     let tags = read_tags(new.tags)?;
     let (group, _guard) = call.manager.hold_group(&group).await?;
-    if let Some(existing) = found(&call, &group.name, &name).await? {
+    let existing = found(&call, &group.name, &name).await?;
+    call.precondition.check(existing.is_some())?;
+    if let Some(existing) = existing {
         location_is_permanent(&existing.name, &existing.resource, &location)?;
     }
     let (author, now) = (call.caller(), call.manager.clock.now());

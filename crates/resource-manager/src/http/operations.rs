@@ -8,61 +8,89 @@ use sealock_http::header_value;
 use serde_json::json;
 
 use super::{Answer, Call, endpoint::Word};
+use crate::{End, Error, Failure, Operation};
 
 /// The seconds after which a client shall poll. The Azure SDKs take 0 for no value, and then wait 30 seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// Answers 202 for an operation of Resource Manager itself, whose work is done.
-pub(super) async fn accepted(call: &Call) -> Answer {
-    accepted_in(
-        call,
-        &format!("/subscriptions/{SUBSCRIPTION}/operationresults"),
-    )
-    .await
-}
-
-/// Answers 202 for an operation whose work is done. The client fetches the result at `Location`, which is in `results`.
+/// Answers 202 for an operation of Resource Manager itself. The client polls `Location`.
 ///
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations#url-to-monitor-status>
-pub(super) async fn accepted_in(call: &Call, results: &str) -> Answer {
-    let operation = call.manager.record_operation().await?;
-    let path = format!("{results}/{}", operation.id);
+pub(super) fn accepted(call: &Call, operation: &Operation) -> Response {
+    let results = format!("/subscriptions/{SUBSCRIPTION}/operationresults");
+    accepted_in(call, operation, &results)
+}
+
+/// Answers 202 for an operation whose result is in `results`. The client polls `Location`.
+///
+/// <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations#url-to-monitor-status>
+pub(super) fn accepted_in(call: &Call, operation: &Operation, results: &str) -> Response {
     let mut response = StatusCode::ACCEPTED.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-    if let Some(url) = header_value(call.url(&path)) {
-        headers.insert(header::LOCATION, url);
-    }
-    Ok(response)
+    insert_poll(
+        &mut response,
+        header::LOCATION,
+        call.url(&format!("{results}/{}", operation.id)),
+    );
+    response
 }
 
-/// Adds the URL of the state of an operation on a resource, whose work is done, to its answer.
+/// Adds the URL of the state of an operation on a resource to an answer.
 ///
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations#url-to-monitor-status>
-pub(super) async fn with_status_url(
+pub(super) fn with_status_url(
     call: &Call,
-    resource_id: &str,
+    operation: &Operation,
     kind: &str,
     mut response: Response,
-) -> Answer {
-    let operation = call.manager.record_operation().await?;
-    let path = format!("{resource_id}/operationStatuses/{kind}-{}", operation.id);
-    let headers = response.headers_mut();
-    headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-    if let Some(url) = header_value(call.url(&path)) {
-        headers.insert(HeaderName::from_static("azure-asyncoperation"), url);
+) -> Response {
+    let path = format!(
+        "{}/operationStatuses/{kind}-{}",
+        operation.resource, operation.id
+    );
+    let name = HeaderName::from_static("azure-asyncoperation");
+    insert_poll(&mut response, name, call.url(&path));
+    response
+}
+
+fn insert_poll(response: &mut Response, name: HeaderName, url: String) {
+    insert_retry_after(response);
+    if let Some(url) = header_value(url) {
+        response.headers_mut().insert(name, url);
     }
-    Ok(response)
+}
+
+/// Tells the client when to poll.
+pub(super) fn insert_retry_after(response: &mut Response) {
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, RETRY_AFTER);
 }
 
 /// Shows the state of an operation on a resource. Its id follows the kind of resource.
 pub(super) async fn show_status(call: Call, id: Word) -> Answer {
-    let (_, operation) = id.0.split_once('-').unwrap_or_default();
-    call.manager.operation(operation).await?;
-    Ok(Json(json!({"status": "Succeeded"})).into_response())
+    let (kind, id) = id.0.split_once('-').unwrap_or_default();
+    let operation = call.manager.operation(id).await?;
+    let mut body = json!({"status": operation.provisioning_state().as_str()});
+    if let Some(Failure { code, message }) = operation.failure() {
+        body["error"] = json!({"code": code, "message": message});
+    }
+    Ok(with_status_url(
+        &call,
+        &operation,
+        kind,
+        Json(body).into_response(),
+    ))
 }
 
+/// Shows the result of an operation of Resource Manager itself: 202 until it has ended.
 pub(super) async fn show_result(call: Call, id: Word) -> Answer {
-    call.manager.operation(&id.0).await?;
-    Ok(StatusCode::OK.into_response())
+    let operation = call.manager.operation(&id.0).await?;
+    match &operation.end {
+        None => Ok(accepted(&call, &operation)),
+        Some(End { failure: None, .. }) => Ok(StatusCode::OK.into_response()),
+        Some(End {
+            failure: Some(failure),
+            ..
+        }) => Err(Error::OperationFailed(failure.clone())),
+    }
 }

@@ -26,7 +26,8 @@ use super::{
     operations,
 };
 use crate::{
-    Error, Result,
+    Action, Error, Result,
+    operations::ProvisioningState,
     registries::RegistryChange,
     resources::{REGISTRY, is_in, location_is_permanent},
 };
@@ -76,7 +77,7 @@ pub(super) async fn list(call: Call, group: Option<ResourceGroupName>) -> Answer
     let id = |it: &Registry| it.record.resource_id();
     let mut value = Vec::new();
     for registry in call.permitted(READ, registries, id).await? {
-        value.push(RegistryBody::of(&call, &registry, "Succeeded").await?);
+        value.push(RegistryBody::shown(&call, &registry).await?);
     }
     Ok(Json(List { value }).into_response())
 }
@@ -84,8 +85,7 @@ pub(super) async fn list(call: Call, group: Option<ResourceGroupName>) -> Answer
 pub(super) async fn show(call: Call, group: ResourceGroupName, name: RegistryName) -> Answer {
     call.authorize(READ, &id(&group, &name)).await?;
     let registry = call.manager.registry(&group, &name).await?;
-    let body = RegistryBody::of(&call, &registry, "Succeeded").await?;
-    Ok(Json(body).into_response())
+    Ok(Json(RegistryBody::shown(&call, &registry).await?).into_response())
 }
 
 /// Creates a registry, or replaces what the request says of an existing one.
@@ -98,8 +98,10 @@ pub(super) async fn put(
     call.authorize(WRITE, &id(&group, &name)).await?;
     let request: RegistryRequestBody = read(content).await?;
     let (group, _guard) = call.manager.hold_group(&group).await?;
-    let _name = call.manager.reserve_registry_name(&name).await?;
-    if let Some(existing) = call.manager.find_registry(&group.name, &name).await? {
+    let _name = call.manager.hold_registry_name(&name).await?;
+    let existing = call.manager.find_registry(&group.name, &name).await?;
+    call.precondition.check(existing.is_some())?;
+    if let Some(existing) = existing {
         if let Some(location) = request.location.as_deref() {
             location_is_permanent(
                 &existing.record.name,
@@ -115,14 +117,11 @@ pub(super) async fn put(
     let (author, now) = (call.caller(), call.manager.clock.now());
     let resource = TrackedResource::new(group.name, location, tags, &author, now);
     let change = request.into_change(true)?;
+    authorize_assignments(&call, &resource.id(REGISTRY, name.as_str()), &change).await?;
     let is_asynchronous = change.is_asynchronous();
     let created = call.manager.create_registry(&name, resource, change);
     let registry = Box::pin(created).await?;
-    if !is_asynchronous {
-        let body = RegistryBody::of(&call, &registry, "Succeeded").await?;
-        return Ok(Json(body).into_response());
-    }
-    pending(&call, &registry, "Creating").await
+    answer(&call, &registry, Action::Create, is_asynchronous).await
 }
 
 pub(super) async fn patch(
@@ -134,39 +133,65 @@ pub(super) async fn patch(
     call.authorize(WRITE, &id(&group, &name)).await?;
     let request: RegistryRequestBody = read(content).await?;
     let (group, _guard) = call.manager.hold_group(&group).await?;
+    let _name = call.manager.hold_registry_name(&name).await?;
     let registry = call.manager.registry(&group.name, &name).await?;
+    call.precondition.check(true)?;
     let change = request.into_change(false)?;
     update(&call, &registry, change).await
 }
 
 async fn update(call: &Call, registry: &Registry, change: RegistryChange) -> Answer {
+    let id = registry.record.resource_id();
+    authorize_assignments(call, &id, &change).await?;
+    call.manager.no_operation_in_progress(&id).await?;
     let is_asynchronous = change.is_asynchronous();
     let author = call.caller();
     let changed = call.manager.change_registry(registry, change, &author);
     let registry = Box::pin(changed).await?;
-    if is_asynchronous {
-        return pending(call, &registry, "Updating").await;
-    }
-    let body = RegistryBody::of(call, &registry, "Succeeded").await?;
-    Ok(Json(body).into_response())
+    answer(call, &registry, Action::Update, is_asynchronous).await
 }
 
-/// Answers 201 with a URL at which the client fetches the state of the operation. It is a separate answer, as in Azure,
-/// though the work is done.
-async fn pending(call: &Call, registry: &Registry, state: &'static str) -> Answer {
-    let body = RegistryBody::of(call, registry, state).await?;
+/// Checks that the caller may assign the identities that the registry shall have.
+async fn authorize_assignments(call: &Call, registry: &str, change: &RegistryChange) -> Result<()> {
+    let (manager, write) = (&call.manager, (WRITE, registry));
+    let identities = change.assigned_identities();
+    let permitted = manager.identities_may_be_assigned(&call.principal, write, identities);
+    permitted.await
+}
+
+/// Answers for a registry that was created or changed. If Azure does so asynchronously, the answer is 201 with a URL at
+/// which the client polls the operation.
+async fn answer(call: &Call, registry: &Registry, action: Action, is_asynchronous: bool) -> Answer {
+    let id = registry.record.resource_id();
+    if !is_asynchronous {
+        call.manager.forget_operation(&id).await?;
+        let body = RegistryBody::of(call, registry, ProvisioningState::Succeeded).await?;
+        return Ok(Json(body).into_response());
+    }
+    let body = RegistryBody::of(call, registry, action.state()).await?;
+    let operation = call.manager.begin(action, &id).await?;
     let response = (StatusCode::CREATED, Json(body)).into_response();
-    operations::with_status_url(call, &registry.record.resource_id(), "registries", response).await
+    Ok(operations::with_status_url(
+        call,
+        &operation,
+        "registries",
+        response,
+    ))
 }
 
 /// Deletes a registry with its content. Answers 204 if there is none.
 pub(super) async fn delete(call: Call, group: ResourceGroupName, name: RegistryName) -> Answer {
     call.authorize(DELETE, &id(&group, &name)).await?;
-    if call.manager.find_registry(&group, &name).await?.is_none() {
+    let _name = call.manager.hold_registry_name(&name).await?;
+    let Some(registry) = call.manager.find_registry(&group, &name).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
-    }
+    };
     match call.manager.registries.delete(&name).await {
-        Ok(()) => Ok(StatusCode::OK.into_response()),
+        Ok(()) => {
+            let id = registry.record.resource_id();
+            call.manager.forget_operation(&id).await?;
+            Ok(StatusCode::OK.into_response())
+        }
         Err(sealock_registry::Error::RegistryUnknown(_)) => {
             Ok(StatusCode::NO_CONTENT.into_response())
         }
@@ -220,8 +245,8 @@ pub(super) async fn usages(call: Call, group: ResourceGroupName, name: RegistryN
     };
     let size = registry.usage().await?.bytes;
     let scope_maps = registry.scope_maps().await?.into_iter();
-    // The built-in ones have no time of creation.
-    let scope_maps = scope_maps.filter(|it| it.created.is_some());
+    // The built-in ones have no history.
+    let scope_maps = scope_maps.filter(|it| it.system_data.is_some());
     let value = [
         usage(
             "Size",

@@ -29,9 +29,10 @@ use self::{
 use super::{
     Answer, Call,
     body::{List, read, read_location},
+    operations,
 };
 use crate::{
-    Error, Result,
+    Action, Error, Result,
     resources::{VAULT, is_in},
 };
 
@@ -62,15 +63,18 @@ pub(super) async fn list(call: Call, group: Option<ResourceGroupName>) -> Answer
         vault.state == State::Active && group.as_ref().is_none_or(is_listed)
     });
     let readable = call.permitted(READ, vaults, |vault| vault.id.clone());
-    let value = readable.await?.into_iter().map(|vault| call.body(vault));
-    let value = value.collect();
+    let mut value = Vec::new();
+    for vault in readable.await? {
+        value.push(call.body(vault).await?);
+    }
     Ok(Json(List { value }).into_response())
 }
 
 pub(super) async fn show(call: Call, group: ResourceGroupName, name: VaultName) -> Answer {
     call.authorize(READ, &id(&group, &name)).await?;
     let group = call.manager.group(&group).await?.name;
-    Ok(Json(call.body(find(&call, &group, &name).await?)).into_response())
+    let vault = find(&call, &group, &name).await?;
+    shown(&call, vault).await
 }
 
 pub(super) async fn put(
@@ -83,6 +87,8 @@ pub(super) async fn put(
     let new: NewVault = read(content).await?;
     let location = read_location(new.location.as_deref())?;
     let (group, _guard) = call.manager.hold_group(&group).await?;
+    let is_new = call.manager.vaults.resource(&name).await?.is_none();
+    call.precondition.check(!is_new)?;
     let target = ManagedVault::in_group(name, group.name);
     let vault = if new.is_recovery()? {
         call.permit(RecoverVault, target).await?.run().await?
@@ -91,7 +97,10 @@ pub(super) async fn put(
         let permit = call.permit(PutVault, target).await?;
         permit.run(properties).await?
     };
-    Ok(Json(call.body(vault)).into_response())
+    if is_new {
+        call.manager.begin(Action::Create, &vault.id).await?;
+    }
+    shown(&call, vault).await
 }
 
 pub(super) async fn patch(
@@ -111,7 +120,7 @@ pub(super) async fn patch(
         Ok(permit.run(properties).await?)
     };
     let vault = patched.await.map_err(not_found(&group.name, &name))?;
-    Ok(Json(call.body(vault)).into_response())
+    shown(&call, vault).await
 }
 
 /// Deletes the vault. Answers 204 if there is none.
@@ -120,7 +129,10 @@ pub(super) async fn delete(call: Call, group: ResourceGroupName, name: VaultName
     let target = ManagedVault::in_group(name, group);
     let deleted = async { call.permit(DeleteVault, target).await?.run().await };
     match deleted.await {
-        Ok(_) => Ok(StatusCode::OK.into_response()),
+        Ok(vault) => {
+            call.manager.forget_operation(&vault.id).await?;
+            Ok(StatusCode::OK.into_response())
+        }
         Err(error) if is_missing(&error) => Ok(StatusCode::NO_CONTENT.into_response()),
         Err(error) => Err(error.into()),
     }
@@ -196,9 +208,21 @@ impl Call {
         vaults.authorize(&self.requester(), operation, target).await
     }
 
-    fn body(&self, vault: Vault) -> VaultBody {
-        VaultBody::of(vault, self.manager.directory.tenant())
+    async fn body(&self, vault: Vault) -> Result<VaultBody> {
+        let state = self.manager.provisioning_state(&vault.id).await?;
+        let tenant = self.manager.directory.tenant();
+        Ok(VaultBody::of(vault, tenant, state))
     }
+}
+
+/// Shows a vault. Clients poll the vault itself while it is created.
+async fn shown(call: &Call, vault: Vault) -> Answer {
+    let state = call.manager.provisioning_state(&vault.id).await?;
+    let mut response = Json(call.body(vault).await?).into_response();
+    if state.is_transient() {
+        operations::insert_retry_after(&mut response);
+    }
+    Ok(response)
 }
 
 async fn find(call: &Call, group: &ResourceGroupName, name: &VaultName) -> Result<Vault> {

@@ -1,6 +1,6 @@
 use sealock_api as api;
 use sealock_core::RegistryName;
-use sealock_registry::AdminCredentials;
+use sealock_registry::{AdminCredentials, LoginChange};
 
 use crate::control::{Answer, call::Call, translation::Translate as _};
 
@@ -10,7 +10,10 @@ pub(in crate::control) async fn update(call: Call<api::UpdateLogin>) -> Answer<a
         admin_enabled,
         anonymous_pull_enabled,
     } = call.body;
-    let updated = registry.update_login(admin_enabled, anonymous_pull_enabled);
+    let updated = registry.update_login(LoginChange {
+        admin_enabled,
+        anonymous_pull_enabled,
+    });
     Ok(settings(updated.await?))
 }
 

@@ -1,4 +1,5 @@
 use sealock_api as api;
+use sealock_entra::Caller;
 use sealock_registry::{ScopeMap, ScopeMapAction};
 
 use crate::control::{
@@ -24,7 +25,8 @@ pub(in crate::control) async fn put(call: Call<api::PutScopeMap>) -> Answer<Repl
     let actions = call.body.actions.iter().map(|action| action.parse());
     let actions: Result<Vec<ScopeMapAction>, _> = actions.collect();
     let actions = actions.map_err(|error| ControlError::bad_request(error.to_string()))?;
-    let put = registry.put_scope_map(&call.path.scope_map, call.body.description, actions);
+    let (name, description) = (&call.path.scope_map, call.body.description);
+    let put = registry.put_scope_map(name, description, actions, &Caller::Operator);
     let (scope_map, is_new) = put.await?;
     Ok(Reply::created_if(is_new, view(scope_map)))
 }
@@ -40,6 +42,6 @@ fn view(scope_map: ScopeMap) -> api::ScopeMap {
         name: scope_map.name,
         description: scope_map.description,
         actions: actions.map(|action| action.to_string()).collect(),
-        created: scope_map.created.map(Into::into),
+        created: scope_map.system_data.map(|data| data.created_at.into()),
     }
 }

@@ -1,6 +1,7 @@
 use jiff::SignedDuration;
 use sealock_api as api;
 use sealock_core::TokenName;
+use sealock_entra::Caller;
 use sealock_registry::{Registry, Token};
 
 use crate::control::{
@@ -32,7 +33,8 @@ pub(in crate::control) async fn put(
         enabled,
         passwords,
     } = call.body;
-    let (mut token, is_new) = registry.put_token(name, scope_map, enabled).await?;
+    let put = registry.put_token(name, scope_map, enabled, &Caller::Operator);
+    let (mut token, is_new) = put.await?;
     let mut generated = Vec::new();
     if let (true, Some(life)) = (is_new, passwords) {
         for password in [
@@ -91,6 +93,6 @@ fn view(token: Token) -> api::Token {
         scope_map: token.scope_map,
         enabled: token.enabled,
         passwords: passwords.collect(),
-        created: token.created.into(),
+        created: token.system_data.created_at.into(),
     }
 }

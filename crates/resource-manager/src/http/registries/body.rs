@@ -14,6 +14,7 @@ use crate::{
         Call,
         body::{SystemDataBody, with_offset},
     },
+    operations::ProvisioningState,
     resource_type::ApiVersion,
     resources::REGISTRY,
 };
@@ -68,11 +69,18 @@ struct UserAssignedBody {
 }
 
 impl RegistryBody {
+    /// Describes a registry with its present state.
+    pub(super) async fn shown(call: &Call, registry: &Registry) -> Result<Self> {
+        let id = registry.record.resource_id();
+        let state = call.manager.provisioning_state(&id).await?;
+        Self::of(call, registry, state).await
+    }
+
     /// Describes a registry in the fields of the request's version.
     pub(super) async fn of(
         call: &Call,
         registry: &Registry,
-        provisioning_state: &'static str,
+        state: ProvisioningState,
     ) -> Result<Self> {
         let (record, registries) = (&registry.record, &call.manager.registries);
         let system = registries.system_assigned_identity(record).await?;
@@ -99,7 +107,7 @@ impl RegistryBody {
                 })
                 .collect(),
         });
-        let mut properties = properties(call, registry, provisioning_state).await?;
+        let mut properties = properties(call, registry, state).await?;
         if has_encryption {
             let in_use = registries.key_in_use(record).await?;
             let system = system.map(|system| system.client_id);
@@ -126,7 +134,7 @@ impl RegistryBody {
 async fn properties(
     call: &Call,
     registry: &Registry,
-    provisioning_state: &'static str,
+    state: ProvisioningState,
 ) -> Result<Map<String, Value>> {
     let record = &registry.record;
     let created = record.resource.system_data.created_at;
@@ -140,7 +148,7 @@ async fn properties(
         call.manager.names.login_server(&record.name).into(),
     );
     add("creationDate", format!("{created:.7}").into());
-    add("provisioningState", provisioning_state.into());
+    add("provisioningState", state.as_str().into());
     add("adminUserEnabled", logins.admin_enabled.into());
     if record.sku == Sku::Premium {
         add("networkRuleSet", network_rule_set(&call.api_version));

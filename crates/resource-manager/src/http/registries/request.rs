@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use sealock_cmk::Identity;
+use sealock_registry::LoginChange;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -95,8 +96,10 @@ impl RegistryRequestBody {
                 None => None,
             },
             encryption: encryption(&self.properties)?,
-            admin_enabled: flag(&self.properties, "adminuserenabled")?,
-            anonymous_pull_enabled: flag(&self.properties, "anonymouspullenabled")?,
+            logins: LoginChange {
+                admin_enabled: flag(&self.properties, "adminuserenabled")?,
+                anonymous_pull_enabled: flag(&self.properties, "anonymouspullenabled")?,
+            },
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     Error, Result,
     http::{
         Answer,
-        body::{read, with_offset},
+        body::{SystemDataBody, read, with_offset},
     },
     resources::REGISTRY,
 };
@@ -72,7 +72,8 @@ pub(in crate::http) async fn put(
         }
     };
     let description = description.or_else(|| existing?.description);
-    let put = registry.put_scope_map(&name, description, actions);
+    let author = call.call.caller();
+    let put = registry.put_scope_map(&name, description, actions, &author);
     let (scope_map, _) = put.await?;
     Ok(Json(body(&registry, scope_map)).into_response())
 }
@@ -104,10 +105,15 @@ fn is_unknown(error: &sealock_registry::Error) -> bool {
 
 /// <https://learn.microsoft.com/rest/api/containerregistry/scope-maps/get>
 fn body(registry: &Registry, scope_map: ScopeMap) -> Value {
-    let created = scope_map.created;
+    let kind = match scope_map.system_data {
+        Some(_) => "UserDefined",
+        None => "SystemDefined",
+    };
+    let of_registry = || registry.record.resource.system_data.clone();
+    let history = scope_map.system_data.unwrap_or_else(of_registry);
     let mut properties = json!({
-        "type": if created.is_some() { "UserDefined" } else { "SystemDefined" },
-        "creationDate": with_offset(created.unwrap_or(registry.record.resource.system_data.created_at)),
+        "type": kind,
+        "creationDate": with_offset(history.created_at),
         "provisioningState": "Succeeded",
         "actions": scope_map.actions.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
@@ -118,6 +124,7 @@ fn body(registry: &Registry, scope_map: ScopeMap) -> Value {
         "type": format!("{REGISTRY}/scopeMaps"),
         "id": format!("{}/scopeMaps/{}", registry.record.resource_id(), scope_map.name),
         "name": scope_map.name,
+        "systemData": SystemDataBody::with_offsets(history),
         "properties": properties,
     })
 }

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::RegistryCall;
 use crate::{
-    Error, Result,
+    Action, Error, Result,
     http::{
         Answer,
-        body::{read, with_offset},
+        body::{SystemDataBody, read, with_offset},
         operations,
     },
+    operations::ProvisioningState,
     resources::REGISTRY,
 };
 
@@ -37,8 +38,10 @@ struct GenerateRequest {
 pub(in crate::http) async fn list(call: RegistryCall) -> Answer {
     let action = "Microsoft.ContainerRegistry/registries/tokens/read";
     let registry = call.registry(action).await?;
-    let tokens = registry.tokens().await?.into_iter();
-    let value: Vec<_> = tokens.map(|it| body(&registry, &it, "Succeeded")).collect();
+    let mut value = Vec::new();
+    for token in registry.tokens().await? {
+        value.push(shown(&call, &registry, &token).await?);
+    }
     Ok(Json(json!({"value": value})).into_response())
 }
 
@@ -46,7 +49,13 @@ pub(in crate::http) async fn show(call: RegistryCall, name: TokenName) -> Answer
     let action = "Microsoft.ContainerRegistry/registries/tokens/read";
     let registry = call.registry(action).await?;
     let token = find(&registry, &name).await?;
-    Ok(Json(body(&registry, &token, "Succeeded")).into_response())
+    Ok(Json(shown(&call, &registry, &token).await?).into_response())
+}
+
+async fn shown(call: &RegistryCall, registry: &Registry, token: &Token) -> Result<Value> {
+    let id = token_id(registry, &token.name);
+    let state = call.call.manager.provisioning_state(&id).await?;
+    Ok(body(registry, token, state))
 }
 
 /// Creates or changes a token. With `is_change`, the token must exist.
@@ -77,19 +86,34 @@ pub(in crate::http) async fn put(
             return Err(Error::BodyInvalid(why));
         }
     };
-    let (token, is_new) = registry.put_token(&name, scope_map, enabled).await?;
-    let state = if is_new { "Creating" } else { "Updating" };
-    let answer = body(&registry, &token, state);
-    let response = (StatusCode::CREATED, Json(answer)).into_response();
+    let (call, manager) = (&call.call, &call.call.manager);
     let resource = token_id(&registry, &name);
-    operations::with_status_url(&call.call, &resource, "token", response).await
+    manager.no_operation_in_progress(&resource).await?;
+    let (token, is_new) = registry
+        .put_token(&name, scope_map, enabled, &call.caller())
+        .await?;
+    let action = if is_new {
+        Action::Create
+    } else {
+        Action::Update
+    };
+    let answer = body(&registry, &token, action.state());
+    let operation = manager.begin(action, &resource).await?;
+    let response = (StatusCode::CREATED, Json(answer)).into_response();
+    Ok(operations::with_status_url(
+        call, &operation, "token", response,
+    ))
 }
 
 pub(in crate::http) async fn delete(call: RegistryCall, name: TokenName) -> Answer {
     let action = "Microsoft.ContainerRegistry/registries/tokens/delete";
     let registry = call.registry(action).await?;
     Ok(match registry.delete_token(&name).await {
-        Ok(()) => StatusCode::OK.into_response(),
+        Ok(()) => {
+            let id = token_id(&registry, &name);
+            call.call.manager.forget_operation(&id).await?;
+            StatusCode::OK.into_response()
+        }
         Err(error) if is_unknown(&error) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => return Err(error.into()),
     })
@@ -168,7 +192,7 @@ fn token_id(registry: &Registry, name: &TokenName) -> String {
 }
 
 /// <https://learn.microsoft.com/rest/api/containerregistry/tokens/get>
-fn body(registry: &Registry, token: &Token, provisioning_state: &str) -> Value {
+fn body(registry: &Registry, token: &Token, state: ProvisioningState) -> Value {
     let id = registry.record.resource_id();
     let passwords = token.passwords.iter().map(|password| {
         let mut shown = json!({
@@ -184,9 +208,10 @@ fn body(registry: &Registry, token: &Token, provisioning_state: &str) -> Value {
         "type": format!("{REGISTRY}/tokens"),
         "id": token_id(registry, &token.name),
         "name": token.name,
+        "systemData": SystemDataBody::with_offsets(token.system_data.clone()),
         "properties": {
-            "creationDate": with_offset(token.created),
-            "provisioningState": provisioning_state,
+            "creationDate": with_offset(token.system_data.created_at),
+            "provisioningState": state.as_str(),
             "scopeMapId": format!("{id}/scopeMaps/{}", token.scope_map),
             "credentials": {"passwords": passwords.collect::<Vec<_>>()},
             "status": if token.enabled { "enabled" } else { "disabled" },

@@ -7,7 +7,7 @@ use sealock_vault::{
 use serde::Serialize;
 
 use super::super::body::SystemDataBody;
-use crate::resources::VAULT;
+use crate::{operations::ProvisioningState, resources::VAULT};
 
 /// A vault in an answer. The members are in Azure's order.
 ///
@@ -118,7 +118,7 @@ struct PolicyListBody {
 }
 
 impl VaultBody {
-    pub(super) fn of(vault: Vault, tenant: TenantId) -> Self {
+    pub(super) fn of(vault: Vault, tenant: TenantId, state: ProvisioningState) -> Self {
         Self {
             location: vault.resource.location.to_string(),
             tags: vault.resource.tags.clone(),
@@ -127,13 +127,13 @@ impl VaultBody {
             id: vault.id.clone(),
             name: vault.name.clone(),
             resource_type: VAULT,
-            properties: PropertiesBody::of(vault, tenant),
+            properties: PropertiesBody::of(vault, tenant, state),
         }
     }
 }
 
 impl PropertiesBody {
-    fn of(vault: Vault, tenant: TenantId) -> Self {
+    fn of(vault: Vault, tenant: TenantId, state: ProvisioningState) -> Self {
         Self {
             sku: SkuBody {
                 family: "A",
@@ -150,7 +150,10 @@ impl PropertiesBody {
             enable_rbac_authorization: vault.rbac,
             enable_purge_protection: vault.purge_protection.then_some(true),
             vault_uri: vault.vault_uri,
-            provisioning_state: "Succeeded",
+            provisioning_state: match state {
+                ProvisioningState::Creating => "RegisteringDns",
+                state => state.as_str(),
+            },
             public_network_access: if vault.network.public_network_access {
                 "Enabled"
             } else {
