@@ -9,6 +9,7 @@ mod audit;
 mod clock;
 mod content;
 mod effect;
+mod environment;
 mod hint;
 mod key;
 mod login;
@@ -30,9 +31,10 @@ pub mod openapi;
 pub mod reference;
 
 pub use self::{
-    access::*, arm_operation::*, audit::*, clock::*, content::*, effect::*, hint::*, key::*,
-    login::*, operation::*, operations::*, principal::*, problem::*, quarantine::*, registry::*,
-    repository::*, status::*, time::*, trust::*, vault::*, verification::*, word::UnknownWord,
+    access::*, arm_operation::*, audit::*, clock::*, content::*, effect::*, environment::*,
+    hint::*, key::*, login::*, operation::*, operations::*, principal::*, problem::*,
+    quarantine::*, registry::*, repository::*, status::*, time::*, trust::*, vault::*,
+    verification::*, word::UnknownWord,
 };
 
 /// The path prefix of every operation.

@@ -8,11 +8,11 @@ use sealock_core::{
 use crate::{
     AccessPolicies, AccessPolicy, AdminCredentials, AdminPasswordName, Application,
     ApplicationWithSecret, Applications, ArmOperation, ArmOperations, AuditQuery, Changed, Clock,
-    ClockMove, ClockStep, ClockTime, CredentialName, DeletedRepository, Empty, Garbage, Health,
-    Hosts, Identities, Identity, IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup,
-    KeyChange, KeyRotation, Keys, LoginChange, LoginSettings, NewCertificate,
-    NewFederatedCredential, NewKey, NewPassword, NewRegistry, NewVault, PEM, PasswordLife,
-    Permissions, PrincipalReference, Quarantine, Registries, Registry, Repositories,
+    ClockMove, ClockStep, ClockTime, CredentialName, DeletedRepository, Empty, Environment,
+    Garbage, Health, Hosts, Identities, Identity, IdentityHeader, ImageName, Inspection,
+    JSON_LINES, Key, KeyBackup, KeyChange, KeyRotation, Keys, LoginChange, LoginSettings,
+    NewCertificate, NewFederatedCredential, NewKey, NewPassword, NewRegistry, NewVault, PEM,
+    PasswordLife, Permissions, PrincipalReference, Quarantine, Registries, Registry, Repositories,
     RepositoryDetails, RepositoryReference, RoleAssignment, RoleAssignments, RoleAtScope,
     RotationPolicy, ScopeMap, ScopeMapChange, ScopeMaps, Status, Token, TokenChange,
     TokenPasswordName, TokenWithPasswords, Tokens, TrustFiles, Usage, Vault, VaultChange, Vaults,
@@ -43,6 +43,8 @@ operations! {
     GET "/hosts" ShowHosts {} => 200 Hosts;
     /// Shows the paths of the certificate files.
     GET "/trust" ShowTrustFiles {} => 200 TrustFiles;
+    /// Shows the endpoints for clients of Azure, and the developer's login with its secret.
+    GET "/environment" ShowEnvironment {} => 200 Environment;
     /// Lists events of the vaults' audit log, one JSON object per line.
     GET "/audit" ShowAudit {}, query AuditQuery => 200 String as JSON_LINES;
     /// Reads all stored data and reports damaged or missing parts.

@@ -6,6 +6,7 @@ mod audit;
 mod call;
 mod clock;
 mod effect;
+mod environment;
 mod error;
 mod guard;
 mod hints;
@@ -29,7 +30,6 @@ use axum::{
 };
 use sealock_api as api;
 
-pub(crate) use self::status::{default_registry, pending_purges, storage};
 use self::{
     call::{Answer, Call, ControlState},
     error::ControlError,
@@ -37,6 +37,10 @@ use self::{
     registries::{garbage, inspect, logins, repositories, scope_maps, tokens},
     routes::Routes,
     vaults::{access, keys},
+};
+pub(crate) use self::{
+    environment::environment,
+    status::{default_registry, pending_purges, storage},
 };
 use crate::{routing::friendly_door::FriendlyDoor, services::Services, tls::Trust};
 
@@ -83,6 +87,7 @@ fn guarded() -> Routes {
         .on(status::status)
         .on(trust::hosts)
         .on(trust::files)
+        .on(environment::show)
         .on_raw(audit::audit)
         .on(verify::verify)
         .on(quarantine::show)

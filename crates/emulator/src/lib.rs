@@ -29,6 +29,6 @@ pub use secrets::shared_secret::CONTROL_TOKEN_FILE;
 pub use startup::{
     node::Node,
     remedy::Remedy,
-    serve::{Flags, Ready, serve},
+    serve::{Flags, Ready, StopSignals, serve, serve_during},
 };
-pub use tls::{LOCAL_CA_NAME, Tls, TlsError, fingerprint};
+pub use tls::{LOCAL_CA_NAME, Tls, TlsError, bundle, fingerprint};

@@ -18,7 +18,11 @@ use serde::Deserialize;
 
 pub(crate) use self::trust::Trust;
 use self::{authority::Authority, certificates::Certificates, scope::Scope};
-pub use self::{error::TlsError, scope::LOCAL_CA_NAME, trust::fingerprint};
+pub use self::{
+    error::TlsError,
+    scope::LOCAL_CA_NAME,
+    trust::{bundle, fingerprint},
+};
 use crate::{listener::ALPN_HTTP2, routing::host::Hosts};
 
 /// `[tls]`

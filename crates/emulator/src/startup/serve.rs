@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use sealock_api::{PendingPurge, Problem, Registry};
+use sealock_api::{Environment, PendingPurge, Problem, Registry};
 use sealock_core::RegistryName;
 use sealock_envelope::ServiceKey;
 use sealock_store::{Authenticator, DataDir, Store, StoreFiles};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +23,9 @@ use crate::{
 
 /// The default filter of the log. h2 warns about each client that exceeds a limit, which any client can do.
 const LOG_FILTER: &str = "warn,sealock=info,h2=error";
+
+/// The default filter of the log beside another program's output.
+const QUIET_LOG_FILTER: &str = "warn,h2=error";
 
 /// The interval between attempts to write the ready file while the disk refuses it.
 const READY_FILE_INTERVAL: Duration = Duration::from_secs(1);
@@ -62,6 +65,12 @@ pub struct Ready {
     pub ca_file: Option<PathBuf>,
     /// The SHA-256 fingerprint of the CA.
     pub ca_fingerprint: String,
+    /// The CA, in PEM.
+    pub ca_pem: Arc<str>,
+    /// The system's roots and the CA, in PEM.
+    pub bundle_pem: Arc<str>,
+    /// The endpoints for clients of Azure, and the developer's login.
+    pub environment: Result<Environment, Problem>,
     /// The name of the default registry.
     pub default_registry: RegistryName,
     /// The default registry.
@@ -72,11 +81,58 @@ pub struct Ready {
     pub pending_purges: Result<Vec<PendingPurge>, Problem>,
 }
 
+/// The signals that stop an emulator: SIGTERM, and SIGINT from ctrl-c.
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for one of the signals.
+    pub async fn recv(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+        }
+    }
+}
+
 /// Runs an emulator until SIGTERM or ctrl-c. Calls `on_ready` once it serves requests.
 ///
 /// # Errors
 /// The emulator cannot start. [`Error::remedy`] suggests what to do.
 pub fn serve(flags: Flags, on_ready: impl FnOnce(Ready)) -> Result<(), Error> {
+    let until_signal = async |ready, signals: &mut StopSignals| {
+        on_ready(ready);
+        signals.recv().await;
+    };
+    run_until(flags, LOG_FILTER, until_signal).map(|_| ())
+}
+
+/// Runs an emulator for the duration of `work`, which starts once requests are served and receives the signals from then on.
+/// Logs warnings and errors only, and returns what `work` returns. `None` if a signal stopped the emulator before.
+///
+/// # Errors
+/// The emulator cannot start. [`Error::remedy`] suggests what to do.
+pub fn serve_during<T>(
+    flags: Flags,
+    work: impl AsyncFnOnce(Ready, &mut StopSignals) -> T,
+) -> Result<Option<T>, Error> {
+    run_until(flags, QUIET_LOG_FILTER, work)
+}
+
+fn run_until<T>(
+    flags: Flags,
+    log_filter: &str,
+    work: impl AsyncFnOnce(Ready, &mut StopSignals) -> T,
+) -> Result<Option<T>, Error> {
     let mut config = Config::load(flags.config.as_deref(), environment())?;
     if !flags.listen.is_empty() {
         config.server.listen = flags.listen;
@@ -89,27 +145,26 @@ pub fn serve(flags: Flags, on_ready: impl FnOnce(Ready)) -> Result<(), Error> {
     if flags.public_name.is_some() {
         config.server.public_name = flags.public_name;
     }
-    log_to_stderr(flags.log_format.unwrap_or(config.log.format));
+    log_to_stderr(flags.log_format.unwrap_or(config.log.format), log_filter);
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let config_file = flags.config.as_deref();
-    let run = run(config, config_file, flags.ready_file, on_ready);
+    let run = run(config, config_file, flags.ready_file, work);
     let result = runtime.block_on(run);
     runtime.shutdown_timeout(BLOCKING_LIMIT);
     result
 }
 
-async fn run(
+async fn run<T>(
     config: Config,
     config_file: Option<&Path>,
     ready_file: Option<PathBuf>,
-    on_ready: impl FnOnce(Ready),
-) -> Result<(), Error> {
+    work: impl AsyncFnOnce(Ready, &mut StopSignals) -> T,
+) -> Result<Option<T>, Error> {
     // Comes first, so that a signal during the start already ends the emulator in order.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = StopSignals::listen()?;
 
     if let Some(path) = &ready_file {
         // A killed process may have left one.
@@ -153,33 +208,32 @@ async fn run(
     tokio::select! {
         seeded = seed(&services, &config) => seeded?,
         // The next start creates the rest.
-        _ = terminate.recv() => return Ok(()),
-        _ = interrupt.recv() => return Ok(()),
+        _ = signals.recv() => return Ok(None),
     }
 
     let (address, trust) = (bound.address, bound.trust.clone());
     let shutdown = services.shutdown.clone();
-    let served = bound.serve(services.clone(), friendly_door);
+    let served = bound.serve(services.clone(), friendly_door.clone());
     if let Some(path) = &ready_file {
         write_ready_file(path, address, &trust, &shutdown)?;
     }
     Storage::check(&services.store).await.log();
-    on_ready(Ready {
+    let ready = Ready {
         address,
         auth: config.server.auth,
         data_dir: dir.map(Path::to_owned),
         ca_file: trust.files.as_ref().map(|files| files.ca.clone()),
         ca_fingerprint: trust.ca_fingerprint.clone(),
+        ca_pem: Arc::clone(&trust.ca_pem),
+        bundle_pem: Arc::clone(&trust.bundle_pem),
+        environment: control::environment(&services, &friendly_door).await,
         default_registry: services.default_registry.clone(),
         registry: control::default_registry(&services).await,
         storage: control::storage(&services).await,
         pending_purges: control::pending_purges(&services).await,
-    });
+    };
 
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let done = work(ready, &mut signals).await;
     tracing::info!("stopping");
     shutdown.cancel();
     let _ = served.await;
@@ -190,7 +244,7 @@ async fn run(
     if let Some(path) = &ready_file {
         ready_file::remove(path);
     }
-    Ok(())
+    Ok(Some(done))
 }
 
 /// Creates the resources in the configuration. If the disk refuses some, the next start creates them.
@@ -278,8 +332,8 @@ pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
+fn log_to_stderr(format: LogFormat, filter: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())

@@ -164,8 +164,8 @@ impl Trust {
     }
 }
 
-/// Joins the system's roots and the CA, in PEM.
-fn bundle(ca_pem: &str) -> String {
+/// Joins this system's roots and a CA, in PEM.
+pub fn bundle(ca_pem: &str) -> String {
     let mut roots = SYSTEM_ROOTS.iter().map(std::fs::read_to_string);
     let system = roots.find_map(Result::ok).unwrap_or_else(|| {
         tracing::warn!(

@@ -180,7 +180,7 @@ impl Directory {
         expiry.unwrap_or(Timestamp::MAX)
     }
 
-    async fn application_record(
+    pub(super) async fn application_record(
         &self,
         name: &ApplicationName,
     ) -> Result<Record<ApplicationRecord>> {

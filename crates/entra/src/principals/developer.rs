@@ -1,6 +1,8 @@
 //! The application and the user that exist from the first start, with a role that permits everything, so that clients can log in
 //! before anybody has created an identity.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use sealock_core::{ApplicationName, ClientId, PrincipalId};
 use sealock_store::Batch;
@@ -10,7 +12,9 @@ use super::{
     application::{APPLICATIONS, Application, ApplicationRecord},
     user::{DEVELOPER_USER_ID, User},
 };
-use crate::{Directory, Error, PrincipalType, Result, Role, TENANT, directory::name_key};
+use crate::{
+    ClientSecret, Directory, Error, PrincipalType, Result, Role, TENANT, directory::name_key,
+};
 
 /// The client id of the developer.
 pub const DEVELOPER_CLIENT: ClientId =
@@ -42,11 +46,9 @@ impl Directory {
         if is_known {
             return Ok(batch);
         }
-        #[expect(clippy::expect_used, reason = "the name is a constant")]
-        let name: ApplicationName = NAME.parse().expect("a valid name");
         let record = ApplicationRecord {
             application: Application {
-                name,
+                name: name(),
                 client_id: DEVELOPER_CLIENT,
                 principal_id: PRINCIPAL,
                 tenant_id: TENANT,
@@ -62,6 +64,17 @@ impl Directory {
         let kind = PrincipalType::ServicePrincipal;
         let batch = self.add_assignment(batch, PRINCIPAL, kind, Role::Owner);
         Ok(self.add_assignment(batch, DEVELOPER_USER_ID, PrincipalType::User, Role::Owner))
+    }
+
+    /// Returns the developer, and its secret unless that has been renewed.
+    ///
+    /// # Errors
+    /// [`Error::ApplicationNotFound`], or the store fails.
+    pub async fn developer(&self) -> Result<(Application, Option<Arc<ClientSecret>>)> {
+        let record = self.application_record(&name()).await?.value;
+        let of_the_start = || self.developer_secret.clone();
+        let secret = record.secret.is_none().then(of_the_start).flatten();
+        Ok((record.application, secret))
     }
 
     /// Signs in a user with its password, which is the secret that the developer had at the start.
@@ -86,6 +99,11 @@ impl Directory {
     }
 }
 
+#[expect(clippy::expect_used, reason = "the name is a constant")]
+fn name() -> ApplicationName {
+    NAME.parse().expect("a valid name")
+}
+
 #[cfg(test)]
 mod tests {
     use sealock_core::Clock;
@@ -93,7 +111,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::{ClientSecret, SUBSCRIPTION};
+    use crate::SUBSCRIPTION;
 
     async fn directory(store: &Store, secret: Option<&str>) -> Directory {
         let directory = Directory::open(store.clone(), Clock::system())

@@ -8,6 +8,7 @@ use crate::{
         call::{Call, Reply},
         effect::report_effect_of,
     },
+    routing::friendly_door::FriendlyDoor,
     secrets::shared_secret::Secret,
 };
 
@@ -50,11 +51,15 @@ pub(in crate::control) async fn delete(
 pub(in crate::control) async fn header(
     call: Call<api::ShowIdentityHeader>,
 ) -> Answer<api::IdentityHeader> {
-    let secret = call.friendly_door.identity_header().map(Secret::text);
-    let header = secret.as_ref().map_or(ANY, |text| text.as_str());
     Ok(api::IdentityHeader {
-        identity_header: api::Secret(Zeroizing::new(header.to_owned())),
+        identity_header: identity_header(&call.friendly_door),
     })
+}
+
+/// Returns the value that a program sends as the identity header.
+pub(in crate::control) fn identity_header(friendly_door: &FriendlyDoor) -> api::Secret {
+    let secret = friendly_door.identity_header().map(Secret::text);
+    api::Secret(secret.unwrap_or_else(|| Zeroizing::new(ANY.to_owned())))
 }
 
 fn view(identity: ManagedIdentity) -> api::Identity {
