@@ -30,6 +30,7 @@ mod door;
 mod downloads;
 mod effect;
 mod entra;
+mod environment;
 mod exchange;
 mod files;
 mod flips;

@@ -5,10 +5,9 @@ use jiff::SignedDuration;
 use sealock_api::{Encryption, Gate, PendingPurge, Registry, Storage};
 use sealock_emulator::{Auth, Ready};
 
-use crate::commands::Commands;
+use crate::{commands::Commands, output::WARNING};
 
 const NAME: Style = Style::new().bold();
-const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const COMMAND: Style = AnsiColor::Cyan.on_default();
 
 /// The number of pending purges that the banner lists. `sealock status` lists all of them.

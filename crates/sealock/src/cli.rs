@@ -4,12 +4,12 @@ use clap::{
 use url::Url;
 
 use crate::{
-    access::AccessCommand, app::AppCommand, audit::Audit, client::Client, clock::ClockCommand,
-    completion::Completion, demo::DemoCommand, error::Error, health, hosts::Hosts,
-    identity::IdentityCommand, inspect::Inspect, key::KeyCommand, man::Man,
-    operation::OperationCommand, output::Output, registry::RegistryCommand, repair::Repair,
-    repository::RepositoryCommand, role::RoleCommand, serve::Serve, status::Status, trust::Trust,
-    vault::VaultCommand, verify::Verify, version, wait::Wait,
+    access::AccessCommand, app::AppCommand, audit::Audit, az::Az, client::Client,
+    clock::ClockCommand, completion::Completion, demo::DemoCommand, env::Env, error::Error,
+    exec::Exec, health, hosts::Hosts, identity::IdentityCommand, inspect::Inspect, key::KeyCommand,
+    man::Man, operation::OperationCommand, output::Output, registry::RegistryCommand,
+    repair::Repair, repository::RepositoryCommand, role::RoleCommand, serve::Serve, status::Status,
+    trust::Trust, vault::VaultCommand, verify::Verify, version, wait::Wait,
 };
 
 /// A local container registry, encrypted with a key that you can revoke
@@ -63,6 +63,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Serve),
+    Exec(Exec),
     /// Check that the emulator is running
     #[command(after_help = "Example:\n  sealock health")]
     Health,
@@ -123,6 +124,8 @@ Example:
         after_help = "Example:\n  sealock demo image | docker load"
     )]
     Demo(DemoCommand),
+    Env(Env),
+    Az(Az),
     Hosts(Hosts),
     Trust(Trust),
     Verify(Verify),
@@ -166,6 +169,7 @@ impl Command {
     fn run(self, client: &Client, output: &mut Output, yes: bool) -> Result<(), Error> {
         match self {
             Self::Serve(serve) => serve.run(),
+            Self::Exec(exec) => exec.run(),
             Self::Health => health::run(client, output),
             Self::Status(status) => status.run(client, output),
             Self::Wait(wait) => wait.run(client, output),
@@ -182,6 +186,8 @@ impl Command {
             Self::Operation(command) => command.run(client, output),
             Self::Inspect(inspect) => inspect.run(client, output),
             Self::Demo(command) => command.run(client, output),
+            Self::Env(env) => env.run(client, output),
+            Self::Az(az) => az.run(client),
             Self::Hosts(hosts) => hosts.run(client, output),
             Self::Trust(trust) => trust.run(client, output),
             Self::Verify(verify) => verify.run(&client.without_timeout(), output),

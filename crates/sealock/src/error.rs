@@ -50,6 +50,12 @@ pub(crate) enum Error {
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    /// A program could not be started.
+    #[error("cannot run {program}: {error}")]
+    NotStarted { program: String, error: io::Error },
+    /// The program that was run ended with this exit code, and has said why.
+    #[error("the program ended with exit code {0}")]
+    Ended(u8),
     /// A registry is revoked, which the output already shows.
     #[error("a registry is revoked")]
     Revoked,
@@ -57,6 +63,10 @@ pub(crate) enum Error {
 
 /// The exit code of `sealock status` while a registry is revoked. clap uses 2.
 const REVOKED: u8 = 3;
+
+/// The exit codes of a shell for a program that is not found, and for one that cannot be run.
+const NOT_FOUND: u8 = 127;
+const NOT_EXECUTABLE: u8 = 126;
 
 impl Error {
     /// Wraps an error of the operating system, and suggests `sudo` if permissions may be the reason.
@@ -94,6 +104,11 @@ impl Error {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Revoked => ExitCode::from(REVOKED),
+            Self::Ended(code) => ExitCode::from(*code),
+            Self::NotStarted { error, .. } if error.kind() == io::ErrorKind::NotFound => {
+                ExitCode::from(NOT_FOUND)
+            }
+            Self::NotStarted { .. } => ExitCode::from(NOT_EXECUTABLE),
             _ => ExitCode::FAILURE,
         }
     }
@@ -101,7 +116,7 @@ impl Error {
     /// Returns the message to print, or `None` if the output already shows it.
     pub(crate) fn message(&self) -> Option<String> {
         match self {
-            Self::Revoked => None,
+            Self::Revoked | Self::Ended(_) => None,
             error => Some(error.to_string()),
         }
     }
@@ -144,7 +159,11 @@ impl Error {
             Self::Unexpected { .. } => {
                 "check that the emulator has the same version as this command"
             }
-            Self::Incomplete { .. } | Self::Output(_) | Self::Revoked => return None,
+            Self::Incomplete { .. }
+            | Self::Output(_)
+            | Self::NotStarted { .. }
+            | Self::Ended(_)
+            | Self::Revoked => return None,
         };
         Some(hint.to_owned())
     }

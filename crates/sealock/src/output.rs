@@ -17,6 +17,7 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
 pub(crate) const TITLE: Style = Style::new().bold();
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Standard output, for people or, with `--json`, in the control API's JSON.
 pub(crate) struct Output {
@@ -200,6 +201,14 @@ pub(crate) fn counted<N: Copy + fmt::Display + PartialEq + From<u8>>(
 ) -> String {
     let plural = if count == N::from(1) { "" } else { "s" };
     format!("{count} {noun}{plural}")
+}
+
+/// Prints a warning with the next step to standard error.
+pub(crate) fn warn(message: impl fmt::Display, hint: impl fmt::Display) {
+    let mut stderr = anstream::stderr().lock();
+    // A closed standard error cannot be reported anywhere.
+    let _ = writeln!(stderr, "{WARNING}warning:{WARNING:#} {message}");
+    let _ = writeln!(stderr, "{HINT}hint:{HINT:#} {hint}");
 }
 
 /// Quotes a path for a shell.

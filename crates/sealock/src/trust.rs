@@ -1,4 +1,4 @@
-mod root;
+pub(crate) mod root;
 
 use std::{
     io::{self, Write as _},

@@ -24,7 +24,7 @@ const ROOT_USER: u32 = 0;
 const SUDO_USER: &str = "SUDO_UID";
 
 /// An emulator's CA that has been verified to sign for this machine only.
-pub(super) struct Root {
+pub(crate) struct Root {
     der: Vec<u8>,
 }
 
@@ -184,6 +184,19 @@ impl Root {
         })
     }
 
+    /// Accepts the CA that any server sent: a client that trusts it trusts it for this machine alone.
+    pub(crate) fn accept_constrained(text: &str, emulator: &str) -> Result<Self, Error> {
+        Self::parse(text).map_err(|why| Error::Failed {
+            message: format!(
+                "the CA from {emulator} is not a CA for localhost only, so no client is told to trust it: {why}"
+            ),
+            hint: Some(
+                "if it is your own CA from tls.ca, run the command as the user who owns the emulator's data directory"
+                    .to_owned(),
+            ),
+        })
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let pem = pem::parse(text).map_err(|_| "it is not a PEM certificate")?;
         let root = Self {
@@ -241,7 +254,7 @@ impl Root {
     }
 
     /// Encodes the certificate that was checked, rather than returning the text that it came in.
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         pem::encode_config(
             &pem::Pem::new("CERTIFICATE", self.der.as_slice()),
             pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
@@ -286,6 +299,13 @@ fn check_extensions(content: &TbsCertificate) -> Result<(), String> {
         )),
         None => Ok(()),
     }
+}
+
+/// Returns true if `path` is a file of root or of the caller, directly or through `sudo`, that nobody else can write.
+pub(crate) fn belongs_to_caller(path: &Path) -> bool {
+    std::fs::symlink_metadata(path)
+        .is_ok_and(|it| it.is_file() && is_trusted(it.uid()) && it.mode() & OTHERS_WRITE == 0)
+        && std::fs::File::open(path).is_ok()
 }
 
 /// Returns true if this user may decide which CAs the system trusts.
