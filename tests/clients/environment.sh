@@ -61,7 +61,7 @@ with KeyClient(os.environ["SEALOCK_VAULT_URL"], EnvironmentCredential()) as clie
 # has NAME: prints the variable as a container has it.
 has() {
     sealock env --format docker >"$STATE/docker.env"
-    docker run --rm --network none --env-file "$STATE/docker.env" hello /bin/busybox printenv "$1"
+    docker run --rm --network none --env-file "$STATE/docker.env" hello /bin/busybox env | sed -n "s/^$1=//p"
 }
 
 fetches() { node -e 'fetch(process.argv[1]).then(answer => console.log(answer.status))' "$1"; }
