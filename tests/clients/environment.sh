@@ -18,6 +18,12 @@ get() {
     sealock az -- "$@" --query "$query" --output tsv --only-show-errors
 }
 
+# Prints the warnings of `sealock env` on one line, and fails.
+warnings() {
+    sealock env 2>&1 >/dev/null | tr '\n' ' '
+    return 1
+}
+
 # in_environment COMMAND...: runs the command in a shell with the variables.
 in_environment() {
     eval "$(sealock env)"
@@ -77,7 +83,7 @@ stopped() { ! curl "$(cat "$STATE/url")/_sealock/v1/health"; }
 start_emulator
 export SEALOCK_EMULATOR=http://$REGISTRY
 refused "env: it says which names are unknown" 'does not resolve .*login\.localhost.*sealock hosts --write' \
-    bash -c '"$SEALOCK" env 2>&1 >/dev/null | tr "\n" " "; false'
+    warnings
 check "hosts --write" sealock hosts --write
 
 check "az: the subscription, from the first command" equal "$DEVELOPER" "$(get user.name account show)"
