@@ -42,7 +42,7 @@ enum Format {
     Powershell,
     /// A .env file
     Dotenv,
-    /// For the following steps of a job in GitHub Actions: adds the variables to the file $GITHUB_ENV, and masks secrets
+    /// Variables for the following steps of a job in GitHub Actions, with masked secrets
     Github,
     /// An object with the variables
     Json,
