@@ -416,3 +416,25 @@ fn manifest_with_an_unreadable_configuration_is_refused_not_described_in_part() 
     let damaged = client.get(&path);
     assert_eq!((damaged.status, &*damaged.code()), (500, "UNKNOWN"));
 }
+
+#[test]
+fn soft_deleted_content_and_streaming_are_refused_as_unsupported() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    for (path, what) in [
+        ("/acr/v1/_deleted/_catalog", "soft-deleted content"),
+        ("/acr/v1/_deleted/app/_tags", "soft-deleted content"),
+        ("/acr/v1/_deleted/app/_manifests", "soft-deleted content"),
+        ("/acr/v1/app/_streaming", "artifact streaming"),
+    ] {
+        let refused = client.get(path);
+        assert_eq!(refused.status, 404, "{path}");
+        let error = &refused.json()["errors"][0];
+        let text = format!("this version of the emulator does not support {what}");
+        assert_eq!(
+            (&error["code"], &error["message"]),
+            (&json!("UNSUPPORTED"), &json!(text)),
+            "{path}"
+        );
+    }
+}

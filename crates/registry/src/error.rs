@@ -13,6 +13,10 @@ use crate::{LoginRefusal, Reference, Refusal, RepositoryName, Scope, Tag, Upload
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// `UNSUPPORTED`: a part of ACR's data plane that the emulator lacks. A client of Azure's does not repeat what is
+    /// not found.
+    #[error("this version of the emulator does not support {0}")]
+    AcrUnsupported(&'static str),
     /// `UNSUPPORTED`: the change of attributes cannot be parsed.
     #[error(
         "the change of attributes is invalid: {0}; the attributes are deleteEnabled, writeEnabled, readEnabled and listEnabled"
@@ -319,7 +323,7 @@ impl Error {
             Self::NameUnknown(_) | Self::NameUnknownOnDeletion(_) | Self::RegistryUnknown(_) => {
                 (StatusCode::NOT_FOUND, "NAME_UNKNOWN")
             }
-            Self::NotAnEndpoint(_) | Self::ReferrersUnsupported => {
+            Self::AcrUnsupported(_) | Self::NotAnEndpoint(_) | Self::ReferrersUnsupported => {
                 (StatusCode::NOT_FOUND, "UNSUPPORTED")
             }
             Self::SlashDoubled { redirects, .. } if *redirects => {

@@ -71,7 +71,9 @@ pub enum Error {
     #[error("The location property is required for this definition.")]
     LocationMissing,
     /// The path does not allow the method.
-    #[error("The requested resource does not support http method '{method}'.")]
+    #[error(
+        "The requested resource does not support http method '{method}'. This version of the emulator supports {allowed} here."
+    )]
     MethodNotAllowed {
         /// The request's method.
         method: String,

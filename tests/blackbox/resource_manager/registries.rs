@@ -452,6 +452,46 @@ fn admin_credentials_tokens_and_usages_have_the_recorded_shapes() {
     assert_eq!(arm.delete(&base).status, 204);
 }
 
+#[test]
+fn change_of_a_token_removes_the_passwords_that_it_does_not_name() {
+    let tutorial = Tutorial::start();
+    let arm = &tutorial.arm;
+    let base = registry_path("rg1", "regone");
+    let body = json!({"location": "westus", "sku": {"name": "Premium"}});
+    assert_eq!(tutorial.put(&body).status, 200);
+    let map = format!("{base}/scopeMaps/reader-map");
+    let actions = json!({"properties": {"actions": ["repositories/foo/content/read"]}});
+    assert_eq!(arm.send("PUT", &map, &actions).status, 200);
+    let token = format!("{base}/tokens/reader");
+    let body = json!({"properties": {"scopeMapId": format!("{SUBSCRIPTION}{map}")}});
+    assert_eq!(arm.send("PUT", &token, &body).status, 201);
+    let generate = json!({"tokenId": format!("{SUBSCRIPTION}{token}")});
+    let generated = arm.send("POST", &format!("{base}/generateCredentials"), &generate);
+    assert_eq!(generated.status, 200);
+
+    let change = |body: Value| {
+        arm.send("PATCH", &token, &json!({"properties": body}))
+            .status
+    };
+    let names = || {
+        let shown = arm.get(&token).json();
+        let passwords = shown["properties"]["credentials"]["passwords"].clone();
+        let passwords = passwords.as_array().unwrap().iter();
+        let names: Vec<_> = passwords.map(|it| it["name"].clone()).collect();
+        json!(names)
+    };
+    assert_eq!(change(json!({"status": "disabled"})), 201);
+    assert_eq!(names(), json!(["password1", "password2"]));
+    let unknown = json!({"credentials": {"passwords": [{"name": "password3"}]}});
+    assert_eq!(change(unknown), 400);
+    assert_eq!(names(), json!(["password1", "password2"]));
+    let second = json!({"credentials": {"passwords": [{"name": "password2"}]}});
+    assert_eq!(change(second), 201);
+    assert_eq!(names(), json!(["password2"]));
+    assert_eq!(change(json!({"credentials": {"passwords": []}})), 201);
+    assert_eq!(names(), json!([]));
+}
+
 /// The provider of Terraform panics if one of these is missing.
 #[test]
 fn strict_clients_find_every_field_that_they_take_for_granted() {

@@ -207,6 +207,32 @@ impl Registry {
         Ok(secret)
     }
 
+    /// Removes the passwords of a token that `kept` does not name.
+    ///
+    /// # Errors
+    /// [`Refusal::TokenUnknown`]
+    pub async fn retain_passwords(
+        &self,
+        token: &TokenName,
+        kept: &[PasswordName],
+    ) -> Result<Token, Error> {
+        let key = [&*self.id, token.as_str()];
+        let changed = self.store.update(|| async {
+            let existing = self.token_record(token).await?;
+            let mut record = existing.value.clone();
+            for password in PasswordName::BOTH {
+                if !kept.contains(&password) {
+                    record.passwords[password.index()] = None;
+                }
+            }
+            let batch = Batch::new()
+                .expect(&TOKENS, &key, &existing)
+                .put(&TOKENS, &key, &record);
+            Ok((batch, Token::stored(token.clone(), record)))
+        });
+        changed.await
+    }
+
     /// Deletes a token.
     ///
     /// # Errors

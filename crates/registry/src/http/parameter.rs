@@ -36,7 +36,15 @@ impl Parameter<Error> for Reference {
 
 impl Parameter<Error> for RepositoryName {
     fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
-        request.segment(name).parse()
+        let name = request.segment(name);
+        for part in name.split('/') {
+            match part {
+                "_deleted" => return Err(Error::AcrUnsupported("soft-deleted content")),
+                "_streaming" => return Err(Error::AcrUnsupported("artifact streaming")),
+                _ => {}
+            }
+        }
+        name.parse()
     }
 }
 

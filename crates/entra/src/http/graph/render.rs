@@ -101,8 +101,12 @@ fn status_code_and_message(error: &Error) -> (StatusCode, &'static str, Option<S
             );
             (bad_request, "BadRequest", Some(message))
         }
-        Error::MethodNotAllowed { .. } => {
-            (StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", None)
+        Error::MethodNotAllowed { method, allowed } => {
+            let message = format!(
+                "Specified HTTP method {method} is not allowed for the request target. This version of the emulator answers {allowed} here."
+            );
+            let code = "Request_BadRequest";
+            (StatusCode::METHOD_NOT_ALLOWED, code, Some(message))
         }
         error => {
             let status = error.status();

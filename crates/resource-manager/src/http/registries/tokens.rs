@@ -26,6 +26,17 @@ struct TokenRequest {
 struct TokenProperties {
     scopemapid: Option<String>,
     status: Option<String>,
+    credentials: Option<TokenCredentials>,
+}
+
+#[derive(Deserialize)]
+struct TokenCredentials {
+    passwords: Option<Vec<TokenPassword>>,
+}
+
+#[derive(Deserialize)]
+struct TokenPassword {
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -86,12 +97,25 @@ pub(in crate::http) async fn put(
             return Err(Error::BodyInvalid(why));
         }
     };
+    // The passwords that are not named are removed.
+    let passwords = request.properties.credentials.and_then(|it| it.passwords);
+    let kept: Option<Vec<_>> = passwords
+        .map(|named| {
+            named
+                .iter()
+                .map(|it| read_password_name(&it.name))
+                .collect()
+        })
+        .transpose()?;
     let (call, manager) = (&call.call, &call.call.manager);
     let resource = token_id(&registry, &name);
     manager.no_operation_in_progress(&resource).await?;
-    let (token, is_new) = registry
+    let (mut token, is_new) = registry
         .put_token(&name, scope_map, enabled, &call.caller())
         .await?;
+    if let Some(kept) = kept {
+        token = registry.retain_passwords(&name, &kept).await?;
+    }
     let action = if is_new {
         Action::Create
     } else {
@@ -131,13 +155,7 @@ pub(in crate::http) async fn generate(call: RegistryCall, content: Body) -> Answ
     let both = PasswordName::BOTH.to_vec();
     let chosen = match request.name.as_deref() {
         None => both,
-        Some("password1") => vec![PasswordName::Password1],
-        Some("password2") => vec![PasswordName::Password2],
-        Some(other) => {
-            let given = excerpt(other);
-            let why = format!("name: expected password1 or password2, not '{given}'");
-            return Err(Error::BodyInvalid(why));
-        }
+        Some(name) => vec![read_password_name(name)?],
     };
     let now = call.call.manager.clock.now();
     let valid_for = request.expiry.map(|expiry| expiry.duration_since(now));
@@ -178,6 +196,16 @@ fn is_unknown(error: &sealock_registry::Error) -> bool {
 
 fn last_segment(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or_default()
+}
+
+fn read_password_name(given: &str) -> Result<PasswordName> {
+    let mut names = PasswordName::BOTH.into_iter();
+    names.find(|it| password_name(*it) == given).ok_or_else(|| {
+        let given = excerpt(given);
+        Error::BodyInvalid(format!(
+            "name: expected password1 or password2, not '{given}'"
+        ))
+    })
 }
 
 fn password_name(password: PasswordName) -> &'static str {
