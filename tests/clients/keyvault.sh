@@ -15,6 +15,7 @@ says() {
 
 start_emulator
 echo 127.0.0.1 {management,login,graph,kvone,kvtwo}.localhost {kvone,kvtwo}.vault.localhost >>/etc/hosts
+share_az
 check "az login" az_logs_in
 check "group create" az group create --name rg1 --location eastus2
 

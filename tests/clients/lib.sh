@@ -10,6 +10,7 @@ ADDRESS=  # 127.0.0.1:PORT
 REGISTRY= # localhost:PORT, as docker and skopeo name it
 NAME=     # sealock.azurecr.localhost:PORT, as Azure would have it
 emulator_pid=
+az_pid= # of the process that az's commands share
 
 # shellcheck disable=SC2034  # for the scenarios
 readonly TENANT=5ea10c00-0000-4000-8000-000000000000 DEVELOPER=5ea10c00-0000-4000-8000-000000000001
@@ -23,7 +24,7 @@ readonly FORBIDDEN='Access to Key Encryption Key is forbidden\. View troubleshoo
 readonly INACTIVE='The identity associated with the registry is inactive'
 
 mkdir -p "$STATE"
-trap 'stop_emulator || true' EXIT
+trap 'stop_emulator || true; stop_az' EXIT
 
 # --- The emulator -------------------------------------------------------------------------------------------------
 
@@ -85,11 +86,38 @@ skopeo() { timeout --foreground 180 skopeo --insecure-policy "$@"; }
 
 curl() { timeout --foreground 180 curl --silent --show-error "$@"; }
 
-# as the scenario's own user
+# as the scenario's own user, in the shared process if there is one
 az() {
-    AZURE_CONFIG_DIR=$STATE/azure AZURE_CORE_COLLECT_TELEMETRY=false REQUESTS_CA_BUNDLE=$STATE/data/tls/bundle.pem \
-        timeout --foreground 180 "$CACHE/az/bin/az" "$@" --only-show-errors
+    if [[ ! $az_pid ]]; then
+        as_own_user timeout --foreground 180 "$CACHE/az/bin/az" "$@" --only-show-errors
+        return
+    fi
+    local status
+    kill -0 "$az_pid"
+    printf '%s\0' "$@" --only-show-errors >"$STATE/az/call"
+    status=$(timeout --foreground 180 cat "$STATE/az/status") || {
+        stop_az # or else a late status would count for the next command
+        return 124
+    }
+    cat "$STATE/az/stdout"
+    cat "$STATE/az/stderr" >&2
+    return "$status"
 }
+
+as_own_user() {
+    AZURE_CONFIG_DIR=$STATE/azure AZURE_CORE_COLLECT_TELEMETRY=false REQUESTS_CA_BUNDLE=$STATE/data/tls/ca.pem "$@"
+}
+
+# Starts a process of which all further commands of az are forks, since az needs a second to import its modules. A scenario
+# that changes az's environment cannot share it.
+share_az() {
+    mkdir "$STATE/az"
+    mkfifo "$STATE/az/call" "$STATE/az/status"
+    as_own_user exec "$CACHE/az/bin/python" "$(dirname "$0")/shared_az.py" "$STATE/az" </dev/null >"$STATE/az/log" 2>&1 &
+    az_pid=$!
+}
+
+stop_az() { [[ ! $az_pid ]] || kill "$az_pid"; }
 
 # Registers the emulator as a cloud, which needs to be done once, and logs in as the developer, who owns the subscription.
 az_logs_in() {
