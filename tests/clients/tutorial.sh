@@ -9,6 +9,7 @@ source "$(dirname "$0")/lib.sh"
 # shellcheck source=images.sh
 source "$(dirname "$0")/images.sh"
 
+tutorial=$(dirname "$0")/../../docs/tutorial.md
 readonly NOT_PERMITTED="Failed to access KeyId '.*'. Verify that identity '.*' has 'Get, Wrap Key, Unwrap Key' permission"
 readonly NOT_ASSIGNED="Azure resource '.*/registries/.*' does not have access to identity '.*' Try forcibly adding the identity"
 
@@ -179,6 +180,19 @@ create_roles() {
     assign_role "Key Vault Crypto Officer" "$DEVELOPER_OBJECT" "$1"
 }
 
+# The commands of az in docs/tutorial.md, without options.
+documented() {
+    grep -oE '([$] |[$][(]|`)az [a-z][a-z-]*( [a-z][a-z-]*)*' "$tutorial" | sed 's/^.*az //' | LC_ALL=C sort --unique
+}
+
+# The commands that succeeded here. check-health is not in the shared process's list.
+succeeded() { { sed -n 's/^0 //p' "$STATE/az/commands" && echo acr check-health; } | LC_ALL=C sort --unique; }
+
+has_run_documented() {
+    [[ $(documented | wc --lines) -gt 20 ]]
+    ! LC_ALL=C comm -23 <(documented) <(succeeded) | grep .
+}
+
 vault_id() { get id keyvault show --name "$1"; }
 
 # assign_role ROLE OBJECT VAULT
@@ -214,4 +228,5 @@ rm -rf "$STATE/data"
 start_emulator
 check "another port: az login" az_logs_in
 walk roles rolesreg permit_by_role revoke_role
+check "docs/tutorial.md has no other command" has_run_documented
 check_stop
