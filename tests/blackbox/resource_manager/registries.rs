@@ -284,7 +284,7 @@ fn broken_rule_is_refused_with_its_code_and_leaves_no_registry() {
         (
             with(
                 "/identity/userAssignedIdentities",
-                json!({"/subscriptions/x": {}}),
+                json!({tutorial.identity["id"].as_str().unwrap().replace("id1", "none"): {}}),
             ),
             "FailedIdentityOperation",
         ),
