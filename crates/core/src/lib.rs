@@ -10,6 +10,7 @@ mod ids;
 mod key_identifier;
 mod key_name;
 mod names;
+mod network;
 mod public_name;
 mod schema;
 
@@ -23,4 +24,5 @@ pub use names::{
     ApplicationName, IdentityName, InvalidName, KeyVersion, Location, RegistryName,
     ResourceGroupName, ScopeMapName, TokenName, VaultName,
 };
+pub use network::{Bypass, DefaultAction, InvalidIpRange, IpRange, NetworkRules};
 pub use public_name::{InvalidPublicName, PublicName};

@@ -27,9 +27,8 @@ mod views;
 
 pub use audit::{AuditEvent, AuditIdentity, AuditProperties, Claim, KeyProperties};
 pub use authorization::{
-    Bypass, Client, ContentKind, DefaultAction, IpRule, KeyPermission, NetworkRules, Origin,
-    PermissionNames, PolicyPermissions, Requester, UnreachableReason, VirtualNetworkRule,
-    may_reach,
+    Client, ContentKind, IpRule, KeyPermission, Origin, PermissionNames, PolicyPermissions,
+    Requester, UnreachableReason, VirtualNetworkRule, may_reach,
 };
 pub use crypto::{
     AesSize, CryptoResult, Curve, Encrypted, EncryptionAlgorithm, JsonWebKey, PublicKey, Sha,
@@ -46,6 +45,7 @@ pub use lifecycle::{
     Due, PendingPurge, Purge, Swept, unmentioned_private_keys, verify_private_keys,
 };
 pub use operation::Permit;
+pub use sealock_core::{Bypass, DefaultAction, NetworkRules};
 pub use service::Settings;
 pub use vaults::{EnabledFor, NetworkAcls, VaultChange, VaultProperties, VaultSettings, VaultSku};
 pub use views::{AccessPolicy, Key, KeyAttributes, KeyBundle, KeyItem, Recovery, State, Vault};

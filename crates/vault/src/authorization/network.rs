@@ -1,11 +1,6 @@
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr},
-    str::FromStr,
-};
+use std::{fmt, str::FromStr};
 
-use ipnet::Ipv4Net;
-use sealock_core::excerpt;
+use sealock_core::{Bypass, DefaultAction, IpRange, NetworkRules, excerpt};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Origin, Result};
@@ -15,49 +10,10 @@ use crate::{Error, Origin, Result};
 /// <https://learn.microsoft.com/azure/key-vault/general/network-security#key-vault-firewall-enabled-ipv4-addresses-and-ranges---static-ips>
 pub(crate) const IP_RULE_LIMIT: usize = 1000;
 
-/// The private address ranges (RFC 1918, 3).
-const PRIVATE: [Ipv4Net; 3] = [
-    Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
-    Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
-    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
-];
-
-/// The settings of a vault's firewall: its `networkAcls` and `publicNetworkAccess`.
-///
-/// <https://learn.microsoft.com/azure/key-vault/general/network-security>
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NetworkRules {
-    /// False if only trusted services can reach the vault.
-    pub public_network_access: bool,
-    /// The treatment of an address that no rule covers.
-    pub default_action: DefaultAction,
-    /// The services that pass the firewall.
-    pub bypass: Bypass,
-}
-
-/// The treatment of an address that no rule of a vault's firewall covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DefaultAction {
-    /// Let it in.
-    Allow,
-    /// Refuse it.
-    Deny,
-}
-
-/// The services that pass a vault's firewall, whatever its rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Bypass {
-    /// The services that Azure trusts, such as a registry.
-    AzureServices,
-    /// No service.
-    None,
-}
-
 /// An IPv4 address, or a range of them, that a vault's firewall lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct IpRule(Ipv4Net);
+pub struct IpRule(IpRange);
 
 /// A subnet that a vault's firewall lets in. The emulator has no virtual networks, so that a rule has no effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,16 +36,6 @@ pub enum UnreachableReason {
     BypassDisabled,
 }
 
-impl Default for NetworkRules {
-    fn default() -> Self {
-        Self {
-            public_network_access: true,
-            default_action: DefaultAction::Allow,
-            bypass: Bypass::AzureServices,
-        }
-    }
-}
-
 /// Permits a request from `origin`, or refuses it.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/network-security>
@@ -109,21 +55,11 @@ pub fn may_reach(
         return Ok(());
     }
     match (origin, rules.bypass) {
-        (Origin::Address(address), _) if ip_rules.iter().any(|rule| rule.covers(address)) => Ok(()),
+        (Origin::Address(address), _) if ip_rules.iter().any(|rule| rule.0.covers(address)) => {
+            Ok(())
+        }
         (_, Bypass::AzureServices) => Err(UnreachableReason::AddressNotAuthorized),
         (_, Bypass::None) => Err(UnreachableReason::BypassDisabled),
-    }
-}
-
-impl IpRule {
-    fn covers(self, address: IpAddr) -> bool {
-        let address = match address.to_canonical() {
-            IpAddr::V4(address) => address,
-            // Both loopback addresses stand for this machine.
-            IpAddr::V6(address) if address.is_loopback() => Ipv4Addr::LOCALHOST,
-            IpAddr::V6(_) => return false,
-        };
-        self.0.contains(&address)
     }
 }
 
@@ -133,30 +69,22 @@ impl FromStr for IpRule {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let given = || excerpt(text);
-        let parsed = match text.parse::<Ipv4Addr>() {
-            Ok(address) => Some(Ipv4Net::from(address)),
-            Err(_) => text.parse::<Ipv4Net>().ok(),
-        };
-        let Some(net) = parsed else {
-            return Err(Error::BadParameter(format!(
-                "'{}' is not an IPv4 address or range; expected one such as 203.0.113.7 or 203.0.113.0/24.",
-                given()
-            )));
-        };
+        let range: IpRange = text
+            .parse()
+            .map_err(|error| Error::BadParameter(format!("{error}.")))?;
         let refused = |fault: &str| {
             Err(Error::BadParameter(format!(
                 "'{}' {fault}; a vault's firewall takes public addresses only.",
-                given()
+                excerpt(text)
             )))
         };
-        if PRIVATE.iter().any(|private| private.contains(&net)) {
+        if range.is_private() {
             return refused("is private");
         }
-        if PRIVATE.iter().any(|private| net.contains(private)) {
+        if range.contains_private() {
             return refused("contains private addresses");
         }
-        Ok(Self(net.trunc()))
+        Ok(Self(range))
     }
 }
 
