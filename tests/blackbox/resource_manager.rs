@@ -2,6 +2,7 @@
 
 mod access;
 mod groups;
+mod network;
 mod operations;
 mod registries;
 

@@ -128,7 +128,7 @@ pub enum SeedError {
     Identity(#[from] sealock_entra::Error),
     /// A registry breaks a rule, or the vault refuses its key.
     #[error(transparent)]
-    Registry(#[from] sealock_cmk::Error),
+    Registry(#[from] sealock_registry::Error),
     /// A vault or key breaks a rule.
     #[error(transparent)]
     Vault(#[from] sealock_vault::Error),

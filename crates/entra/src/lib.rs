@@ -35,4 +35,7 @@ pub use roles::{
     role::Role,
     scope::RoleScope,
 };
-pub use tokens::issuer::{AccessToken, TokenIssuer};
+pub use tokens::{
+    audience::resource_manager_audiences,
+    issuer::{AccessToken, TokenIssuer},
+};

@@ -20,6 +20,7 @@ use crate::{
         record::{MANIFESTS, TAGS},
         referrers::REFERRERS,
     },
+    network::IP_RULES,
     registry::{REGISTRIES, RegistryRecord},
     repository::REPOSITORIES,
 };
@@ -132,6 +133,7 @@ impl Registries {
         registry.remove_all(&TOKENS).await?;
         registry.remove_all(&SCOPE_MAPS).await?;
         registry.remove_all(&LOGINS).await?;
+        registry.remove_all(&IP_RULES).await?;
         registry.remove_contents().await?;
         let batch = Batch::new().delete(&DELETIONS, &[&id.to_string()]);
         let _unconditional = self.store.commit(batch).await?;

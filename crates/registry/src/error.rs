@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use axum::http::StatusCode;
 use sealock_cmk::Revocation;
 use sealock_core::{Digest, InvalidDigest, RegistryName, excerpt};
@@ -38,6 +40,13 @@ pub enum Error {
     /// `SIZE_INVALID`: the client stopped sending.
     #[error("the request body did not arrive: {0}")]
     BodyIncomplete(String),
+    /// `DENIED`: the firewall does not let the client in.
+    ///
+    /// <https://learn.microsoft.com/troubleshoot/azure/azure-container-registry/acr-authentication-errors>
+    #[error(
+        "client with IP '{0}' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
+    )]
+    ClientNotAllowed(IpAddr),
     /// `SIZE_INVALID`: the `Content-Range` of a chunk cannot be parsed.
     #[error("'{0}' is not a Content-Range; expected START-END, the end inclusive")]
     ContentRangeInvalid(String),
@@ -304,7 +313,7 @@ impl Error {
             Self::BlobUnknown(_) => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
             Self::BlobUploadInvalid => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_INVALID"),
             Self::BlobUploadUnknown => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
-            Self::Denied(_) => (StatusCode::FORBIDDEN, "DENIED"),
+            Self::ClientNotAllowed(_) | Self::Denied(_) => (StatusCode::FORBIDDEN, "DENIED"),
             Self::DigestMalformed(_) | Self::DigestMissing | Self::DigestMismatch(_) => {
                 (StatusCode::BAD_REQUEST, "DIGEST_INVALID")
             }
@@ -388,6 +397,12 @@ impl From<sealock_cmk::Error> for Error {
             sealock_cmk::Error::Store(error) => Self::Store(error),
             other => Self::Custody(other),
         }
+    }
+}
+
+impl From<sealock_cmk::Refusal> for Error {
+    fn from(refusal: sealock_cmk::Refusal) -> Self {
+        Self::Custody(refusal.into())
     }
 }
 

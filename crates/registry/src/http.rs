@@ -48,7 +48,7 @@ pub async fn answer(
     host: RegistryHost,
     request: Request,
 ) -> Response {
-    let answer = route(registry, connection, host, request).await;
+    let answer = route(registry, names, connection, host, request).await;
     with_common_headers(answer.unwrap_or_else(|error| render(&error, names)))
 }
 
@@ -80,10 +80,15 @@ pub fn with_common_headers(mut response: Response) -> Response {
 
 async fn route(
     registry: Registry,
+    names: &PublicName,
     connection: Connection,
     host: RegistryHost,
     request: Request,
 ) -> Answer {
+    // As in ACR, the firewall comes before the login.
+    registry
+        .client_is_allowed(connection.client_address())
+        .await?;
     let (parts, body) = request.into_parts();
     check_slashes(&parts.uri, &parts.method)?;
     let query = Query::from_uri(&parts.uri);
@@ -116,12 +121,12 @@ async fn route(
         body,
         permissions,
     };
-    dispatch(call, query, endpoint).await
+    dispatch(call, names, query, endpoint).await
 }
 
 /// Calls the function that answers at an endpoint. The functions of `oauth2` read the query themselves, together with a
 /// form.
-async fn dispatch(call: Call, query: Query, endpoint: Endpoint) -> Answer {
+async fn dispatch(call: Call, names: &PublicName, query: Query, endpoint: Endpoint) -> Answer {
     match endpoint {
         Endpoint::AcrChangeManifest { repository, digest } => {
             acr::manifests::change(call, &repository, &digest).await
@@ -174,7 +179,7 @@ async fn dispatch(call: Call, query: Query, endpoint: Endpoint) -> Answer {
             repository,
             reference,
         } => manifests::delete(call, &repository, &reference).await,
-        Endpoint::Exchange => oauth2::exchange(call, query).await,
+        Endpoint::Exchange => oauth2::exchange(call, names, query).await,
         Endpoint::FinishUpload {
             repository,
             id,

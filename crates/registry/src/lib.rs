@@ -17,6 +17,7 @@ mod identities;
 mod locks;
 mod manifests;
 mod name;
+mod network;
 mod refusal;
 mod registries;
 mod registry;
@@ -24,7 +25,7 @@ mod repository;
 mod upload;
 
 pub use access::{
-    login::{AdminCredentials, LoginChange, LoginSettings, anonymous_pull_needs_standard},
+    login::{AdminCredentials, LoginChange, LoginSettings},
     login_refusal::LoginRefusal,
     password::PasswordName,
     permissions::Scope,
@@ -46,6 +47,7 @@ pub use manifests::{
     manifest::{DescriptorKind, Manifest},
 };
 pub use name::{Reference, RepositoryName, Tag, UploadId};
+pub use network::{IpRule, NetworkChange};
 pub use refusal::Refusal;
 pub use registries::{Registries, RegistryRequest};
 pub use registry::{RESOURCE_TYPE, Registry, RegistryRecord, Settings};

@@ -1,4 +1,5 @@
 use axum::http::StatusCode;
+use sealock_cmk::Sku;
 use sealock_core::{InvalidName, RegistryName, ScopeMapName, TokenName};
 
 /// The reason why a change of a registry's settings or logins is refused.
@@ -20,6 +21,17 @@ pub enum Refusal {
     /// An invalid name.
     #[error(transparent)]
     Name(InvalidName),
+    /// A firewall needs the tier Premium:
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-access-selected-networks>. Azure names
+    /// virtual networks whatever the rule is.
+    #[error("The requested feature virtual network rule is not supported for the SKU {0}.")]
+    NetworkRulesTier(Sku),
+    /// A registry that is closed to the public needs the tier Premium:
+    /// <https://github.com/hashicorp/terraform-provider-azurerm/pull/26054>
+    #[error(
+        "Disabling public network access is not supported for the SKU {0}. For more information, please visit https://aka.ms/acr/private-link."
+    )]
+    PublicAccessTier(Sku),
     /// An invalid action of a scope map.
     #[error(
         "'{0}' is not a scope map action; expected repositories/NAME/content/read, content/write, content/delete, metadata/read or metadata/write, and NAME may end with *"
@@ -59,6 +71,14 @@ pub enum Refusal {
         /// The scope map.
         name: ScopeMapName,
     },
+    /// The firewall would have too many rules.
+    #[error("the registry's firewall takes at most {limit} addresses and ranges, and not {given}")]
+    TooManyIpRules {
+        /// The number of rules.
+        given: usize,
+        /// The limit of rules.
+        limit: usize,
+    },
     /// The token does not exist.
     #[error("there is no token {name} in registry {registry}")]
     TokenUnknown {
@@ -78,9 +98,12 @@ impl Refusal {
             | Self::Name(_)
             | Self::ScopeMapActionInvalid(_)
             | Self::ScopeMapMissing(_)
-            | Self::ScopeMapTooLarge { .. } => StatusCode::BAD_REQUEST,
+            | Self::ScopeMapTooLarge { .. }
+            | Self::TooManyIpRules { .. } => StatusCode::BAD_REQUEST,
             Self::AdminDisabled(_)
             | Self::AnonymousPullTier(_)
+            | Self::NetworkRulesTier(_)
+            | Self::PublicAccessTier(_)
             | Self::ScopeMapBuiltIn(_)
             | Self::ScopeMapInUse { .. } => StatusCode::CONFLICT,
         }
@@ -93,6 +116,8 @@ impl Refusal {
             Self::AnonymousPullTier(_) => "AnonymousPullTier",
             Self::ExpiryTooFar => "ExpiryTooFar",
             Self::Name(_) => "NameInvalid",
+            Self::NetworkRulesTier(_) => "NetworkRuleNotSupported",
+            Self::PublicAccessTier(_) => "DisablingPublicNetworkAccessNotSupported",
             Self::ScopeMapActionInvalid(_) => "ScopeMapActionInvalid",
             Self::ScopeMapBuiltIn(_) => "ScopeMapBuiltIn",
             Self::ScopeMapInUse { .. } => "ScopeMapInUse",
@@ -100,6 +125,7 @@ impl Refusal {
             Self::ScopeMapTooLarge { .. } => "ScopeMapTooLarge",
             Self::ScopeMapUnknown { .. } => "ScopeMapUnknown",
             Self::TokenUnknown { .. } => "TokenUnknown",
+            Self::TooManyIpRules { .. } => "TooManyIPRules",
         }
     }
 }

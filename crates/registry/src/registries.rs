@@ -2,13 +2,13 @@ use std::{ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
 use sealock_cmk::{Custodian, Encryption, Identity, KeyInUse, Sku, rules};
-use sealock_core::{Clock, RegistryId, RegistryName};
+use sealock_core::{Clock, NetworkRules, RegistryId, RegistryName};
 use sealock_entra::{TokenIssuer, TrackedResource};
 use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Record, Store};
 
 use crate::{
-    Error, LoginChange, Registry, RequestedIdentities,
+    Error, LoginChange, NetworkChange, Registry, RequestedIdentities,
     content::read_ahead::ReadAhead,
     manifests::stamps::Stamps,
     registry::{REGISTRIES, RegistryRecord, Settings},
@@ -28,6 +28,8 @@ pub struct RegistryRequest {
     pub encryption: Encryption,
     /// A change of its login settings.
     pub logins: LoginChange,
+    /// What changes in its firewall, which is open in a new registry.
+    pub network: NetworkChange,
 }
 
 /// All registries. Clones share their state.
@@ -71,13 +73,14 @@ impl Registries {
     /// identity of `encryption` to a new one.
     ///
     /// # Errors
-    /// The rule of [`sealock_cmk::rules`] that the request breaks. Nothing is changed then.
+    /// The rule that the request breaks: of [`sealock_cmk::rules`], or a [`Refusal`](crate::Refusal). Nothing is changed
+    /// then.
     pub async fn create_or_update(
         &self,
         name: &RegistryName,
         sku: Sku,
         encryption: &Encryption,
-    ) -> Result<(RegistryRecord, bool), sealock_cmk::Error> {
+    ) -> Result<(RegistryRecord, bool), Error> {
         let existing = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
         let (resource, identities) = match existing {
             Some(existing) => (existing.resource.clone(), None),
@@ -92,6 +95,7 @@ impl Registries {
             identities,
             encryption: encryption.clone(),
             logins: LoginChange::default(),
+            network: NetworkChange::default(),
         };
         self.put(name, &request).await
     }
@@ -99,37 +103,57 @@ impl Registries {
     /// Creates a registry, or updates an existing one. The flag is true for a new registry.
     ///
     /// # Errors
-    /// The rule of [`sealock_cmk::rules`] that the request breaks. Nothing is changed then.
+    /// The rule that the request breaks: of [`sealock_cmk::rules`], or a [`Refusal`](crate::Refusal). Nothing is changed
+    /// then.
     pub async fn put(
         &self,
         name: &RegistryName,
         request: &RegistryRequest,
-    ) -> Result<(RegistryRecord, bool), sealock_cmk::Error> {
+    ) -> Result<(RegistryRecord, bool), Error> {
         let updated = self.store.update(|| async {
-            let existing = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
-            let is_new = existing.is_none();
-            let (record, batch) = match existing {
-                Some(existing) => self.update(&existing, request).await?,
-                None => self.create(name, request).await?,
-            };
-            let batch = match &request.identities {
-                Some(identities) => self.plan_identities(&record, identities, batch).await?,
-                None => batch,
-            };
-            let batch = self.plan_logins(&record, request.logins, batch).await?;
+            let (record, is_new, batch) = self.plan(name, request).await?;
             let lock = self.custodian.lock(record.id).await?;
-            Ok::<_, sealock_cmk::Error>((batch, (record, is_new, lock)))
+            Ok::<_, Error>((batch, (record, is_new, lock)))
         });
         let (record, is_new, _lock) = updated.await?;
         self.custodian.write_second_copy(record.id).await?;
         Ok((record, is_new))
     }
 
+    /// Checks that a request breaks no rule. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub async fn check(&self, name: &RegistryName, request: &RegistryRequest) -> Result<(), Error> {
+        self.plan(name, request).await?;
+        Ok(())
+    }
+
+    async fn plan(
+        &self,
+        name: &RegistryName,
+        request: &RegistryRequest,
+    ) -> Result<(RegistryRecord, bool, Batch), Error> {
+        let existing = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
+        let is_new = existing.is_none();
+        let (record, batch) = match existing {
+            Some(existing) => self.update(&existing, request).await?,
+            None => self.create(name, request).await?,
+        };
+        let batch = match &request.identities {
+            Some(identities) => self.plan_identities(&record, identities, batch).await?,
+            None => batch,
+        };
+        let batch = self.plan_logins(&record, request.logins, batch).await?;
+        let batch = request.network.plan(record.id, batch);
+        Ok((record, is_new, batch))
+    }
+
     async fn create(
         &self,
         name: &RegistryName,
         request: &RegistryRequest,
-    ) -> Result<(RegistryRecord, Batch), sealock_cmk::Error> {
+    ) -> Result<(RegistryRecord, Batch), Error> {
         let RegistryRequest {
             sku, encryption, ..
         } = request;
@@ -139,6 +163,7 @@ impl Registries {
             sku: *sku,
             encrypted: encryption.is_requested(),
             resource: request.resource.clone(),
+            network: request.network.applied_to(NetworkRules::default(), *sku)?,
         };
         let batch = Batch::new()
             .expect_absent(&REGISTRIES, &[name.as_str()])
@@ -154,7 +179,7 @@ impl Registries {
         &self,
         existing: &Record<RegistryRecord>,
         request: &RegistryRequest,
-    ) -> Result<(RegistryRecord, Batch), sealock_cmk::Error> {
+    ) -> Result<(RegistryRecord, Batch), Error> {
         let RegistryRequest {
             sku, encryption, ..
         } = request;
@@ -175,6 +200,7 @@ impl Registries {
                 location: existing.resource.location.clone(),
                 ..request.resource.clone()
             },
+            network: request.network.applied_to(existing.network, *sku)?,
             ..existing.value.clone()
         };
         let batch = Batch::new()

@@ -2,7 +2,7 @@ use std::{ops::Bound, str::FromStr, sync::Arc};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sealock_cmk::{Custody, Lease, Sku};
-use sealock_core::{Clock, InvalidName, RegistryId, RegistryName};
+use sealock_core::{Clock, InvalidName, NetworkRules, RegistryId, RegistryName};
 use sealock_entra::{TokenIssuer, TrackedResource};
 use sealock_envelope::ServiceKey;
 use sealock_store::{Entry, Store, Table};
@@ -31,6 +31,8 @@ pub struct RegistryRecord {
     pub encrypted: bool,
     /// Its place, tags and history.
     pub resource: TrackedResource,
+    /// Its firewall.
+    pub network: NetworkRules,
 }
 
 impl RegistryRecord {

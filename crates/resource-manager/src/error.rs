@@ -323,7 +323,10 @@ impl Error {
                 error if error.status_and_code().0.is_client_error() => error.status_and_code(),
                 _ => (S::INTERNAL_SERVER_ERROR, "InternalServerError"),
             },
-            Self::Cmk(sealock_cmk::Error::Refused(refusal)) => (S::BAD_REQUEST, refusal.code()),
+            Self::Cmk(sealock_cmk::Error::Refused(refusal))
+            | Self::Registry(sealock_registry::Error::Custody(sealock_cmk::Error::Refused(
+                refusal,
+            ))) => (S::BAD_REQUEST, refusal.code()),
             Self::Registry(sealock_registry::Error::Refused(refusal)) => {
                 (S::BAD_REQUEST, refusal.code())
             }

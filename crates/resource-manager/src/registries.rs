@@ -6,7 +6,8 @@ use sealock_cmk::{Encryption, Identity, KeyInUse, Sku};
 use sealock_core::{IdentityName, KeyIdentifier, RegistryName, ResourceGroupName, excerpt};
 use sealock_entra::{Caller, Tags, TrackedResource};
 use sealock_registry::{
-    AssignedIdentity, LoginChange, Registry, RegistryRecord, RegistryRequest, RequestedIdentities,
+    AssignedIdentity, LoginChange, NetworkChange, Registry, RegistryRecord, RegistryRequest,
+    RequestedIdentities,
 };
 use sealock_store::{Lock, LockGuard};
 
@@ -27,6 +28,7 @@ pub(crate) struct RegistryChange {
     pub(crate) identities: Option<IdentitiesChange>,
     pub(crate) encryption: Option<EncryptionChange>,
     pub(crate) logins: LoginChange,
+    pub(crate) network: NetworkChange,
 }
 
 /// A change of a registry's identities.
@@ -137,8 +139,8 @@ impl ResourceManager {
             identities: Some(identities),
             encryption,
             logins: change.logins,
+            network: change.network,
         };
-        logins_fit_the_sku(name, request.sku, request.logins)?;
         self.registries.put(name, &request).await?;
         Ok(self.registries.get(name).await?)
     }
@@ -162,12 +164,8 @@ impl ResourceManager {
             identities: None,
             encryption: Encryption::default(),
             logins: LoginChange::default(),
+            network: NetworkChange::default(),
         };
-        logins_fit_the_sku(
-            &record.name,
-            change.sku.unwrap_or(record.sku),
-            change.logins,
-        )?;
         if let Some(in_use) = self.registries.key_in_use(record).await? {
             request.encryption = encryption_of(&in_use);
         }
@@ -183,6 +181,13 @@ impl ResourceManager {
                 encryption_is_complete(&record.name, &request.encryption)?;
             }
             Some(encryption) => {
+                let rest = RegistryRequest {
+                    sku: change.sku.unwrap_or(record.sku),
+                    logins: change.logins,
+                    network: change.network.clone(),
+                    ..request.clone()
+                };
+                self.registries.check(&record.name, &rest).await?;
                 if let Some(wanted) = &wanted {
                     // Until the key is changed, the old identities and the new ones are assigned.
                     let union = self.union(record, wanted).await?;
@@ -204,6 +209,7 @@ impl ResourceManager {
         request.sku = change.sku.unwrap_or(record.sku);
         request.identities = wanted;
         request.logins = change.logins;
+        request.network = change.network;
         self.registries.put(&record.name, &request).await?;
         Ok(self.registries.get(&record.name).await?)
     }
@@ -324,14 +330,6 @@ fn encryption_of(in_use: &KeyInUse) -> Encryption {
         key: Some(in_use.key.clone()),
         identity: Some(Identity::UserAssigned(in_use.identity)),
     }
-}
-
-fn logins_fit_the_sku(name: &RegistryName, sku: Sku, logins: LoginChange) -> Result<()> {
-    if logins.anonymous_pull_enabled == Some(true) {
-        sealock_registry::anonymous_pull_needs_standard(name, sku)
-            .map_err(sealock_registry::Error::from)?;
-    }
-    Ok(())
 }
 
 /// Enabled encryption needs a key and an identity.

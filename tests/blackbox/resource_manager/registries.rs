@@ -278,7 +278,7 @@ fn broken_rule_is_refused_with_its_code_and_leaves_no_registry() {
             "KeyInaccessible",
         ),
         (
-            with("/properties", json!({"publicNetworkAccess": "Disabled"})),
+            with("/properties", json!({"zoneRedundancy": "Enabled"})),
             "NotSupportedByEmulator",
         ),
         (

@@ -71,7 +71,7 @@ pub(super) async fn rotate_key(
         }
         match registries.rotate_key(record, body.key, identity).await {
             Ok(()) => view(&services, registry.clone()).await,
-            Err(error) => Err(explain(&services, &record.name, error).await),
+            Err(error) => Err(explain(&services, &record.name, error.into()).await),
         }
     })
     .await
@@ -81,9 +81,12 @@ pub(super) async fn rotate_key(
 async fn explain(
     services: &Services,
     registry: &RegistryName,
-    error: sealock_cmk::Error,
+    error: sealock_registry::Error,
 ) -> ControlError {
-    let sealock_cmk::Error::Refused(Refusal::KeyInaccessible(key)) = &error else {
+    let sealock_registry::Error::Custody(sealock_cmk::Error::Refused(Refusal::KeyInaccessible(
+        key,
+    ))) = &error
+    else {
         return error.into();
     };
     let mut cause = key.cause.translate();

@@ -83,8 +83,7 @@ impl Error {
             Self::Io(error) | Self::Tls(TlsError::Io(error)) => Fault::of(error),
             Self::Store(error) | Self::Tls(TlsError::Store(error)) => error.fault(),
             Self::Seed { error, .. } => match &**error {
-                SeedError::Registry(sealock_cmk::Error::Store(error)) => error.fault(),
-                SeedError::Registry(_) => None,
+                SeedError::Registry(error) => error.fault(),
                 SeedError::Identity(error) => error.fault(),
                 SeedError::Vault(error) => error.fault(),
             },
@@ -118,7 +117,9 @@ fn remedy_for_damage(data_dir: &NamedDataDir, error: &sealock_store::Error) -> O
 
 /// Suggests how to correct a configuration whose resources cannot be created.
 fn advice_for_seed(error: &SeedError) -> Option<&'static str> {
-    let SeedError::Registry(sealock_cmk::Error::Refused(refusal)) = error else {
+    let SeedError::Registry(sealock_registry::Error::Custody(sealock_cmk::Error::Refused(refusal))) =
+        error
+    else {
         return match error {
             SeedError::Identity(_) => {
                 Some("add it to the configuration: [[identities]] with its name")

@@ -141,12 +141,15 @@ impl Seeding<'_> {
     }
 
     /// Adds the field of a registry to its error.
-    fn refused_registry(&self, seed: &SeedRegistry, error: sealock_cmk::Error) -> Error {
-        use sealock_cmk::Error::Refused;
+    fn refused_registry(&self, seed: &SeedRegistry, error: sealock_registry::Error) -> Error {
         let field = match &error {
-            Refused(Refusal::KeyInaccessible(_) | Refusal::KeyTypeUnsupported { .. }) => ", key",
-            Refused(Refusal::EncryptionNeedsPremium { .. }) => ", sku",
-            Refused(Refusal::PropertiesIncomplete(_)) => ", key and identity",
+            sealock_registry::Error::Custody(sealock_cmk::Error::Refused(refusal)) => match refusal
+            {
+                Refusal::KeyInaccessible(_) | Refusal::KeyTypeUnsupported { .. } => ", key",
+                Refusal::EncryptionNeedsPremium { .. } => ", sku",
+                Refusal::PropertiesIncomplete(_) => ", key and identity",
+                _ => "",
+            },
             _ => "",
         };
         self.refused(&format!("[[registries]] {}{field}", seed.name), error)

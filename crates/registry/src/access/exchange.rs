@@ -1,28 +1,26 @@
-use sealock_core::excerpt;
-use sealock_entra::{InvalidToken, Principal};
+use sealock_core::{PublicName, excerpt};
+use sealock_entra::{InvalidToken, Principal, resource_manager_audiences};
 
 use crate::{
     Error, LoginRefusal, Registry,
     access::permissions::{Caller, Permissions},
 };
 
-/// The audiences of Entra's tokens that a registry accepts: ACR, or Azure Resource Manager for older clients.
-///
-/// <https://learn.microsoft.com/azure/container-registry/container-registry-disable-authentication-as-arm>
-const AUDIENCES: [&str; 6] = [
+/// The audiences of the Entra tokens that are for registries.
+const AUDIENCES: [&str; 2] = [
     "https://containerregistry.azure.net",
     "https://containerregistry.azure.net/",
-    "https://management.azure.com",
-    "https://management.azure.com/",
-    "https://management.core.windows.net",
-    "https://management.core.windows.net/",
 ];
 
 impl Registry {
     /// Exchanges an access token of Entra's for a refresh token. Refuses an invalid token, another tenant's token, and
-    /// a principal without a role in the registry.
+    /// a principal without a role in the registry. A token for Resource Manager is valid unless the registry refuses
+    /// those.
+    ///
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-disable-authentication-as-arm>
     pub(crate) async fn exchange(
         &self,
+        names: &PublicName,
         login_server: &str,
         tenant: Option<&str>,
         token: &str,
@@ -35,7 +33,12 @@ impl Registry {
             let tenant = excerpt(tenant).to_owned();
             return Ok(Err(LoginRefusal::TenantForeign(tenant)));
         }
-        let principal = match self.entra.verify(token, &AUDIENCES).await {
+        let mut audiences = AUDIENCES.to_vec();
+        let of_resource_manager = resource_manager_audiences(names);
+        if self.login_settings().await?.accepts_arm_tokens {
+            audiences.extend(of_resource_manager.iter().map(String::as_str));
+        }
+        let principal = match self.entra.verify(token, &audiences).await {
             Ok(principal) => principal,
             Err(sealock_entra::Error::TokenInvalid(why)) => {
                 return Ok(Err(LoginRefusal::EntraTokenInvalid(why)));

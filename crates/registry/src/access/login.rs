@@ -20,6 +20,7 @@ pub(crate) const LOGINS: Table<LoginRecord> = Table::content("logins");
 pub(crate) struct LoginRecord {
     admin_enabled: bool,
     anonymous_pull_enabled: bool,
+    refuses_arm_tokens: bool,
     /// The admin user's passwords. Each is sealed under the service key and not hashed, so that it can be shown again.
     admin_passwords: Option<[String; 2]>,
 }
@@ -33,6 +34,20 @@ pub struct LoginSettings {
     /// True if everybody may pull without a login:
     /// <https://learn.microsoft.com/azure/container-registry/anonymous-pull-access>
     pub anonymous_pull_enabled: bool,
+    /// True if Entra's tokens for Resource Manager log in, too, besides those for registries:
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-disable-authentication-as-arm>
+    pub accepts_arm_tokens: bool,
+}
+
+/// A change of the login settings. What is `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoginChange {
+    /// See [`LoginSettings::admin_enabled`].
+    pub admin_enabled: Option<bool>,
+    /// See [`LoginSettings::anonymous_pull_enabled`].
+    pub anonymous_pull_enabled: Option<bool>,
+    /// See [`LoginSettings::accepts_arm_tokens`].
+    pub accepts_arm_tokens: Option<bool>,
 }
 
 /// The admin user's name and passwords.
@@ -43,24 +58,17 @@ pub struct AdminCredentials {
     pub passwords: [Zeroizing<String>; 2],
 }
 
-/// A change of login settings. What is `None` stays as it is.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LoginChange {
-    /// Enables or disables the admin user.
-    pub admin_enabled: Option<bool>,
-    /// Enables or disables pulls without a login.
-    pub anonymous_pull_enabled: Option<bool>,
-}
-
 impl LoginRecord {
     /// Makes a change. Generates the admin user's passwords when it is first enabled.
     fn change(&mut self, change: LoginChange, service_key: &ServiceKey, registry: &str) {
         let LoginChange {
             admin_enabled,
             anonymous_pull_enabled,
+            accepts_arm_tokens,
         } = change;
         self.admin_enabled = admin_enabled.unwrap_or(self.admin_enabled);
         self.anonymous_pull_enabled = anonymous_pull_enabled.unwrap_or(self.anonymous_pull_enabled);
+        self.refuses_arm_tokens = accepts_arm_tokens.map_or(self.refuses_arm_tokens, |it| !it);
         if self.admin_enabled && self.admin_passwords.is_none() {
             self.admin_passwords = Some(
                 PasswordName::BOTH
@@ -73,10 +81,7 @@ impl LoginRecord {
 /// Anonymous pull needs the tier Standard or Premium.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/anonymous-pull-access>
-///
-/// # Errors
-/// [`Refusal::AnonymousPullTier`]
-pub fn anonymous_pull_needs_standard(name: &RegistryName, sku: Sku) -> Result<(), Refusal> {
+fn anonymous_pull_needs_standard(name: &RegistryName, sku: Sku) -> Result<(), Refusal> {
     if sku == Sku::Basic {
         return Err(Refusal::AnonymousPullTier(name.clone()));
     }
@@ -90,9 +95,12 @@ impl Registries {
         registry: &RegistryRecord,
         change: LoginChange,
         batch: Batch,
-    ) -> Result<Batch, sealock_store::Error> {
-        if change.admin_enabled.is_none() && change.anonymous_pull_enabled.is_none() {
+    ) -> Result<Batch, Error> {
+        if change == LoginChange::default() {
             return Ok(batch);
+        }
+        if change.anonymous_pull_enabled == Some(true) {
+            anonymous_pull_needs_standard(&registry.name, registry.sku)?;
         }
         let id = registry.id.to_string();
         let existing = self.store.get(&LOGINS, &[&id]).await?;
@@ -124,6 +132,7 @@ impl Registry {
             // The tier may have changed since.
             anonymous_pull_enabled: record.anonymous_pull_enabled
                 && anonymous_pull_needs_standard(&self.record.name, self.record.sku).is_ok(),
+            accepts_arm_tokens: !record.refuses_arm_tokens,
         }
     }
 

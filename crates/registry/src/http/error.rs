@@ -91,6 +91,11 @@ fn entry(error: &Error, message: String, names: &PublicName) -> String {
         detail(error, names).map_or_else(String::new, |detail| format!(",\"detail\":{detail}"));
     // Written by hand, so that it equals ACR's byte by byte.
     let (code, message) = (Value::from(error.status_and_code().1), Value::from(message));
+    let message = match error {
+        // The front end of ACR that refuses escapes apostrophes, and docker shows its text as it is.
+        Error::ClientNotAllowed(_) => message.to_string().replace('\'', "\\u0027"),
+        _ => message.to_string(),
+    };
     format!("{{\"code\":{code},\"message\":{message}{detail}}}")
 }
 

@@ -7,7 +7,7 @@
 //! [`Query`].
 
 use axum::{Json, http::Method, response::IntoResponse as _};
-use sealock_core::excerpt;
+use sealock_core::{PublicName, excerpt};
 use sealock_http::{Credentials, Query};
 use serde_json::json;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ pub(super) async fn token_for_form(mut call: Call, query: Query) -> Answer {
 /// `POST` of a form that exchanges Entra's token for a refresh token of the registry.
 ///
 /// <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md#calling-post-oauth2exchange-to-get-an-acr-refresh-token>
-pub(super) async fn exchange(mut call: Call, query: Query) -> Answer {
+pub(super) async fn exchange(mut call: Call, names: &PublicName, query: Query) -> Answer {
     let query = merge_form(&mut call, query).await?;
     check_service(&call, &query)?;
     let token = match query.first("grant_type") {
@@ -68,7 +68,7 @@ pub(super) async fn exchange(mut call: Call, query: Query) -> Answer {
     let token = token.ok_or_else(|| refused(LoginRefusal::EntraTokenMissing))?;
     let (registry, login_server) = (&call.registry, &call.host.login_server);
     let exchanged = registry
-        .exchange(login_server, query.first("tenant"), token)
+        .exchange(names, login_server, query.first("tenant"), token)
         .await?;
     let token = exchanged.map_err(refused)?;
     Ok(Json(json!({ "refresh_token": token })).into_response())

@@ -1,16 +1,8 @@
 use axum::http::{HeaderMap, header};
-use sealock_entra::{InvalidToken, Principal};
+use sealock_entra::{InvalidToken, Principal, resource_manager_audiences};
 use sealock_http::Credentials;
 
 use crate::{Error, ResourceManager, Result};
-
-/// The audiences of Azure's own tokens.
-const AZURE: [&str; 4] = [
-    "https://management.azure.com",
-    "https://management.azure.com/",
-    "https://management.core.windows.net",
-    "https://management.core.windows.net/",
-];
 
 /// Authenticates a request by its token.
 ///
@@ -30,21 +22,8 @@ pub(super) async fn authenticate(
             });
         }
     };
-    let own = format!("https://management.{}", manager.names);
-    let own_slash = format!("{own}/");
-    let host = format!("https://{}", manager.names.service_host("management"));
-    let host_slash = format!("{host}/");
-    let [azure, azure_slash, classic, classic_slash] = AZURE;
-    let audiences = [
-        own.as_str(),
-        &own_slash,
-        &host,
-        &host_slash,
-        azure,
-        azure_slash,
-        classic,
-        classic_slash,
-    ];
+    let audiences = resource_manager_audiences(&manager.names);
+    let audiences: Vec<_> = audiences.iter().map(String::as_str).collect();
     match manager.tokens.verify(token, &audiences).await {
         Ok(principal) => Ok(principal),
         Err(sealock_entra::Error::TokenInvalid(why)) => Err(refusal(&why)),

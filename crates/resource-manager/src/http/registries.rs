@@ -244,6 +244,7 @@ pub(super) async fn usages(call: Call, group: ResourceGroupName, name: RegistryN
         Sku::Premium => 500,
     };
     let size = registry.usage().await?.bytes;
+    let ip_rules = registry.ip_rules().await?.len();
     let scope_maps = registry.scope_maps().await?.into_iter();
     // The built-in ones have no history.
     let scope_maps = scope_maps.filter(|it| it.system_data.is_some());
@@ -256,7 +257,7 @@ pub(super) async fn usages(call: Call, group: ResourceGroupName, name: RegistryN
         ),
         count("Webhooks", webhooks, 0),
         count("Geo-replications", if is_premium { -1 } else { 0 }, 0),
-        count("IPRules", of_premium(100), 0),
+        count("IPRules", of_premium(100), ip_rules),
         count("VNetRules", of_premium(100), 0),
         count("PrivateEndpointConnections", of_premium(200), 0),
         count("ScopeMaps", 50_000, scope_maps.count()),

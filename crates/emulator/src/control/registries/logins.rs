@@ -6,15 +6,12 @@ use crate::control::{Answer, call::Call, translation::Translate as _};
 
 pub(in crate::control) async fn update(call: Call<api::UpdateLogin>) -> Answer<api::LoginSettings> {
     let registry = call.services.registries.get(&call.path.registry).await?;
-    let api::LoginChange {
-        admin_enabled,
-        anonymous_pull_enabled,
-    } = call.body;
-    let updated = registry.update_login(LoginChange {
-        admin_enabled,
-        anonymous_pull_enabled,
-    });
-    Ok(settings(updated.await?))
+    let change = LoginChange {
+        admin_enabled: call.body.admin_enabled,
+        anonymous_pull_enabled: call.body.anonymous_pull_enabled,
+        accepts_arm_tokens: None,
+    };
+    Ok(settings(registry.update_login(change).await?))
 }
 
 pub(in crate::control) async fn credentials(

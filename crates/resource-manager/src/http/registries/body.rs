@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sealock_cmk::{KeyInUse, Sku};
-use sealock_core::{ClientId, PrincipalId, RegistryName, TenantId};
+use sealock_core::{ClientId, DefaultAction, PrincipalId, RegistryName, TenantId};
 use sealock_entra::Tags;
-use sealock_registry::Registry;
+use sealock_registry::{IpRule, Registry};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -151,14 +151,26 @@ async fn properties(
     add("provisioningState", state.as_str().into());
     add("adminUserEnabled", logins.admin_enabled.into());
     if record.sku == Sku::Premium {
-        add("networkRuleSet", network_rule_set(&call.api_version));
+        let rules = registry.ip_rules().await?;
+        add(
+            "networkRuleSet",
+            network_rule_set(&call.api_version, record.network.default_action, rules),
+        );
     }
-    add("policies", policies(&call.api_version, created));
+    add(
+        "policies",
+        policies(&call.api_version, created, logins.accepts_arm_tokens),
+    );
     add("dataEndpointEnabled", false.into());
     add("dataEndpointHostNames", json!([]));
     add("privateEndpointConnections", json!([]));
-    add("publicNetworkAccess", "Enabled".into());
-    add("networkRuleBypassOptions", "AzureServices".into());
+    let public_network_access = if record.network.public_network_access {
+        "Enabled"
+    } else {
+        "Disabled"
+    };
+    add("publicNetworkAccess", public_network_access.into());
+    add("networkRuleBypassOptions", json!(record.network.bypass));
     add("zoneRedundancy", "Disabled".into());
     add("anonymousPullEnabled", logins.anonymous_pull_enabled.into());
     let version = &call.api_version;
@@ -182,15 +194,23 @@ async fn properties(
     Ok(members)
 }
 
-fn network_rule_set(version: &ApiVersion) -> Value {
-    let mut rules = json!({"defaultAction": "Allow", "ipRules": []});
+fn network_rule_set(
+    version: &ApiVersion,
+    default_action: DefaultAction,
+    ip_rules: Vec<IpRule>,
+) -> Value {
+    let ip_rules = ip_rules.into_iter().map(String::from);
+    let ip_rules: Vec<_> = ip_rules
+        .map(|value| json!({"action": "Allow", "value": value}))
+        .collect();
+    let mut rules = json!({"defaultAction": default_action, "ipRules": ip_rules});
     if version.is_preview() && !version.is_since("2023-01-01") {
         rules["virtualNetworkRules"] = json!([]);
     }
     rules
 }
 
-fn policies(version: &ApiVersion, created: Timestamp) -> Value {
+fn policies(version: &ApiVersion, created: Timestamp, accepts_arm_tokens: bool) -> Value {
     let mut policies = json!({
         "quarantinePolicy": {"status": "disabled"},
         "trustPolicy": {"type": "Notary", "status": "disabled"},
@@ -198,7 +218,12 @@ fn policies(version: &ApiVersion, created: Timestamp) -> Value {
         "exportPolicy": {"status": "enabled"},
     });
     if version.is_since("2023-01-01") {
-        policies["azureADAuthenticationAsArmPolicy"] = json!({"status": "enabled"});
+        let status = if accepts_arm_tokens {
+            "enabled"
+        } else {
+            "disabled"
+        };
+        policies["azureADAuthenticationAsArmPolicy"] = json!({"status": status});
     }
     if version.is_preview() && version.is_since("2023-01-01") {
         policies["softDeletePolicy"] = json!({"retentionDays": 7, "lastUpdatedTime": with_offset(created), "status": "disabled"});
