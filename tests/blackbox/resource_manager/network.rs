@@ -98,9 +98,11 @@ fn firewall_lets_in_listed_addresses_and_outlives_a_restart() {
         (&["10.0.0.0/8"], false),
     ] {
         pushed.change(&listing(rules));
-        match is_allowed {
-            true => assert_eq!(pushed.pull().status, 200, "{rules:?}"),
-            false => refused(&pushed.pull()),
+        let pulled = pushed.pull();
+        if is_allowed {
+            assert_eq!(pulled.status, 200, "{rules:?}");
+        } else {
+            refused(&pulled);
         }
     }
     pushed.emulator.restart();
