@@ -186,6 +186,24 @@ check "acr credential renew" says 2 'length(passwords)' acr credential renew --n
 check "acr show-usage" says 536870912000 "value[?name=='Size'].limit|[0]" acr show-usage --name regone
 check "acr show-endpoints" says "\"regone.azurecr.$REGISTRY\"" loginServer acr show-endpoints --name regone
 check "acr network-rule list" says '[]' ipRules acr network-rule list --name regone
+check "acr update: the firewall denies" says '"Deny"' networkRuleSet.defaultAction acr update --name regone \
+    --default-action Deny
+refused "acr repository list: denied by the firewall" 'is not allowed access' az acr repository list --name regone
+check "acr network-rule add" says '["127.0.0.1"]' 'networkRuleSet.ipRules[].ipAddressOrRange' \
+    acr network-rule add --name regone --ip-address 127.0.0.1
+check "acr repository list: let in" az acr repository list --name regone
+check "acr network-rule remove" says '[]' networkRuleSet.ipRules \
+    acr network-rule remove --name regone --ip-address 127.0.0.1
+check "acr update: the firewall allows" says '"Allow"' networkRuleSet.defaultAction acr update --name regone \
+    --default-action Allow
+check "acr update: no public access" says '"Disabled"' publicNetworkAccess acr update --name regone \
+    --public-network-enabled false
+check "acr update: public access" says '"Enabled"' publicNetworkAccess acr update --name regone \
+    --public-network-enabled true
+check "acr config authentication-as-arm show" says '"enabled"' status \
+    acr config authentication-as-arm show --registry regone
+check "acr config authentication-as-arm update" says '"disabled"' status \
+    acr config authentication-as-arm update --registry regone --status disabled
 check "acr identity show: none" az acr identity show --name regone
 check "acr identity assign" says '"userAssigned"' identity.type acr identity assign --name regone --identities "$id"
 check "identity list-resources" says '["regone"]' '[].name' identity list-resources --name id1 --resource-group rg1
