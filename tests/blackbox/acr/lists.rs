@@ -78,7 +78,7 @@ fn lists_are_paged_in_the_requested_order() {
         ("/acr/v1/app/_tagsx", 400, "NAME_INVALID"),
         ("/acr/v1/App", 400, "NAME_INVALID"),
         ("/acr/v1/", 400, "NAME_INVALID"),
-        ("/acr/v1/_deleted/_catalog", 400, "NAME_INVALID"),
+        ("/acr/v1/_deleted/_catalog", 404, "UNSUPPORTED"),
         ("/acr/v2/app", 404, "UNSUPPORTED"),
     ] {
         let answer = client.get(path);
