@@ -132,10 +132,13 @@ impl Registries {
         registry.remove_all(&REPOSITORIES).await?;
         registry.remove_all(&TOKENS).await?;
         registry.remove_all(&SCOPE_MAPS).await?;
-        registry.remove_all(&LOGINS).await?;
-        registry.remove_all(&IP_RULES).await?;
         registry.remove_contents().await?;
-        let batch = Batch::new().delete(&DELETIONS, &[&id.to_string()]);
+        // A scan would not find the records whose key is the registry's id alone.
+        let key = [&*id.to_string()];
+        let batch = Batch::new()
+            .delete(&LOGINS, &key)
+            .delete(&IP_RULES, &key)
+            .delete(&DELETIONS, &key);
         let _unconditional = self.store.commit(batch).await?;
         Ok(())
     }
