@@ -264,7 +264,7 @@ fn emulator_in_memory_gets_its_certificates_written_for_the_user_alone() {
     let variables: Value = serde_json::from_str(&output.stdout).expect(&output.stderr);
     let read = |name: &str| fs::read_to_string(variables[name].as_str().unwrap()).unwrap();
     let ca = emulator.client().get("/_sealock/v1/ca.pem").body;
-    let ca = String::from_utf8(ca.to_vec()).unwrap();
+    let ca = String::from_utf8(ca.clone()).unwrap();
     assert_eq!(read("NODE_EXTRA_CA_CERTS"), ca);
     assert!(read("SSL_CERT_FILE").ends_with(&ca));
     let name = emulator.address().replace(':', "_");

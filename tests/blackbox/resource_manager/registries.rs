@@ -325,7 +325,7 @@ fn broken_rule_is_refused_with_its_code_and_leaves_no_registry() {
 }
 
 #[test]
-fn admin_credentials_tokens_and_usages_have_the_recorded_shapes() {
+fn admin_credentials_usages_and_name_check_have_the_recorded_shapes() {
     let tutorial = Tutorial::start();
     let arm = &tutorial.arm;
     let base = registry_path("rg1", "regone");
@@ -349,6 +349,41 @@ fn admin_credentials_tokens_and_usages_have_the_recorded_shapes() {
     let renewed = credentials(renewed);
     assert!(renewed[0] != first[0] && renewed[1] == first[1]);
 
+    let usages = arm.get(&format!("{base}/listUsages")).json();
+    let expected = [
+        ("Size", 536_870_912_000_i64, "Bytes"),
+        ("Webhooks", 500, "Count"),
+        ("Geo-replications", -1, "Count"),
+        ("IPRules", 100, "Count"),
+        ("VNetRules", 100, "Count"),
+        ("PrivateEndpointConnections", 200, "Count"),
+        ("ScopeMaps", 50_000, "Count"),
+        ("Tokens", 50_000, "Count"),
+    ];
+    let expected = expected.map(|(name, limit, unit)| json!({"name": name, "limit": limit, "currentValue": 0, "unit": unit}));
+    assert_eq!(usages["value"], json!(expected));
+    let check = |name: &str| {
+        let path = "/providers/Microsoft.ContainerRegistry/checkNameAvailability";
+        arm.send("POST", path, &json!({"name": name, "type": RESOURCE}))
+            .json()
+    };
+    assert_eq!(
+        check("regone"),
+        json!({"nameAvailable": false, "reason": "AlreadyExists",
+        "message": "The registry regone is already in use."})
+    );
+    assert_eq!(check("regtwo"), json!({"nameAvailable": true}));
+    assert_eq!(arm.delete(&base).status, 200);
+    assert_eq!(arm.delete(&base).status, 204);
+}
+
+#[test]
+fn scope_maps_and_tokens_have_the_recorded_shapes() {
+    let tutorial = Tutorial::start();
+    let arm = &tutorial.arm;
+    let base = registry_path("rg1", "regone");
+    let body = json!({"location": "westus", "sku": {"name": "Premium"}});
+    assert_eq!(tutorial.put(&body).status, 200);
     let map = format!("{base}/scopeMaps/reader-map");
     assert_eq!(
         arm.get(&map).json(),
@@ -423,33 +458,6 @@ fn admin_credentials_tokens_and_usages_have_the_recorded_shapes() {
     assert_eq!(generated["passwords"].as_array().unwrap().len(), 2);
     assert_eq!(arm.delete(&token).status, 200);
     assert_eq!(arm.delete(&map).status, 200);
-
-    let usages = arm.get(&format!("{base}/listUsages")).json();
-    let expected = [
-        ("Size", 536_870_912_000_i64, "Bytes"),
-        ("Webhooks", 500, "Count"),
-        ("Geo-replications", -1, "Count"),
-        ("IPRules", 100, "Count"),
-        ("VNetRules", 100, "Count"),
-        ("PrivateEndpointConnections", 200, "Count"),
-        ("ScopeMaps", 50_000, "Count"),
-        ("Tokens", 50_000, "Count"),
-    ];
-    let expected = expected.map(|(name, limit, unit)| json!({"name": name, "limit": limit, "currentValue": 0, "unit": unit}));
-    assert_eq!(usages["value"], json!(expected));
-    let check = |name: &str| {
-        let path = "/providers/Microsoft.ContainerRegistry/checkNameAvailability";
-        arm.send("POST", path, &json!({"name": name, "type": RESOURCE}))
-            .json()
-    };
-    assert_eq!(
-        check("regone"),
-        json!({"nameAvailable": false, "reason": "AlreadyExists",
-        "message": "The registry regone is already in use."})
-    );
-    assert_eq!(check("regtwo"), json!({"nameAvailable": true}));
-    assert_eq!(arm.delete(&base).status, 200);
-    assert_eq!(arm.delete(&base).status, 204);
 }
 
 #[test]
