@@ -13,20 +13,6 @@ readonly GROUP=$SUBSCRIPTION/resourceGroups/rg1
 readonly LACKING='This version of the emulator does not support it'
 readonly LOCKED='The operation is disallowed on this registry, repository or image'
 
-# says JSON QUERY COMMAND...: succeeds if the query on the output of az yields this JSON.
-says() {
-    local expected=$1 query=$2
-    shift 2
-    equal "$expected" "$(az "$@" --query "$query" --output json | jq --compact-output .)"
-}
-
-# get QUERY COMMAND...: prints a value of the output of az.
-get() {
-    local query=$1
-    shift
-    az "$@" --query "$query" --output tsv
-}
-
 # lacks COMMAND...: passes if az shows that the emulator does not have this type of resource or action.
 lacks() {
     local command=$*
@@ -188,18 +174,18 @@ check "acr show-endpoints" says "\"regone.azurecr.$REGISTRY\"" loginServer acr s
 check "acr network-rule list" says '[]' ipRules acr network-rule list --name regone
 check "acr update: the firewall denies" says '"Deny"' networkRuleSet.defaultAction acr update --name regone \
     --default-action Deny
-refused "acr repository list: denied by the firewall" 'is not allowed access' az acr repository list --name regone
+refused "acr repository list: denied by the firewall" "don't have access to registry" az acr repository list --name regone
 check "acr network-rule add" says '["127.0.0.1"]' 'networkRuleSet.ipRules[].ipAddressOrRange' \
     acr network-rule add --name regone --ip-address 127.0.0.1
 check "acr repository list: let in" az acr repository list --name regone
 check "acr network-rule remove" says '[]' networkRuleSet.ipRules \
     acr network-rule remove --name regone --ip-address 127.0.0.1
-check "acr update: the firewall allows" says '"Allow"' networkRuleSet.defaultAction acr update --name regone \
-    --default-action Allow
 check "acr update: no public access" says '"Disabled"' publicNetworkAccess acr update --name regone \
     --public-network-enabled false
 check "acr update: public access" says '"Enabled"' publicNetworkAccess acr update --name regone \
     --public-network-enabled true
+check "acr update: the firewall allows" says '"Allow"' networkRuleSet.defaultAction acr update --name regone \
+    --default-action Allow
 check "acr config authentication-as-arm show" says '"enabled"' status \
     acr config authentication-as-arm show --registry regone
 check "acr config authentication-as-arm update" says '"disabled"' status \

@@ -119,6 +119,20 @@ share_az() {
 
 stop_az() { [[ ! $az_pid ]] || kill "$az_pid"; }
 
+# says JSON QUERY COMMAND...: succeeds if the query on the output of az yields this JSON.
+says() {
+    local expected=$1 query=$2
+    shift 2
+    equal "$expected" "$(az "$@" --query "$query" --output json | jq --compact-output .)"
+}
+
+# get QUERY COMMAND...: prints a value of the output of az.
+get() {
+    local query=$1
+    shift
+    az "$@" --query "$query" --output tsv
+}
+
 # Registers the emulator as a cloud, which needs to be done once, and logs in as the developer, who owns the subscription.
 az_logs_in() {
     az config set core.instance_discovery=false

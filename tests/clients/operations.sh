@@ -14,13 +14,6 @@ with_delay() {
     check "$1: acr create" az acr create --name regone --resource-group group1 --sku Standard
 }
 
-log_out() {
-    az cloud set --name AzureCloud
-    az cloud unregister --name sealock
-    stop_emulator
-    rm -rf "$STATE/azure" "$STATE/data"
-}
-
 state_is() { equal "$1" "$(az "${@:2}" --query "[properties.provisioningState, provisioningState][?@] | [0]" --output tsv)"; }
 
 # Prints the id of the operation that is under way, when there is one.
@@ -53,7 +46,8 @@ check "2s: acr update waits for its operation" state_is Succeeded acr update --n
 check "2s: keyvault create waits, too" state_is Succeeded keyvault create --name operations --resource-group group1
 check "2s: group delete --no-wait" az group delete --name group1 --yes --no-wait
 check "2s: group wait --deleted" az group wait --name group1 --deleted --interval 1 --timeout 60
-check "2s: log out" log_out
+stop_emulator
+rm -rf "$STATE/azure" "$STATE/data"
 
 with_delay held
 check "held: acr update ends when the operator completes it" ended_by complete

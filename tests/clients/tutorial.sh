@@ -13,20 +13,6 @@ tutorial=$(dirname "$0")/../../docs/tutorial.md
 readonly NOT_PERMITTED="Failed to access KeyId '.*'. Verify that identity '.*' has 'Get, Wrap Key, Unwrap Key' permission"
 readonly NOT_ASSIGNED="Azure resource '.*/registries/.*' does not have access to identity '.*' Try forcibly adding the identity"
 
-# says JSON QUERY COMMAND...: succeeds if the query on the output of az yields this JSON.
-says() {
-    local expected=$1 query=$2
-    shift 2
-    equal "$expected" "$(az "$@" --query "$query" --output json | jq --compact-output .)"
-}
-
-# get QUERY COMMAND...: prints a value of the output of az.
-get() {
-    local query=$1
-    shift
-    az "$@" --query "$query" --output tsv
-}
-
 log_out() {
     az cloud set --name AzureCloud
     az cloud unregister --name sealock
