@@ -30,7 +30,7 @@ pub use access::{
     password::PasswordName,
     permissions::Scope,
     scope_map::{ScopeMap, ScopeMapAction},
-    token::{Token, TokenPassword},
+    token::{Token, TokenChange, TokenPassword},
 };
 pub use content::{
     damage::{DamagedContent, check_contents, unmentioned_objects},

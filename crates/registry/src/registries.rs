@@ -28,7 +28,7 @@ pub struct RegistryRequest {
     pub encryption: Encryption,
     /// A change of its login settings.
     pub logins: LoginChange,
-    /// What changes in its firewall, which is open in a new registry.
+    /// A change of its firewall, which is open in a new registry.
     pub network: NetworkChange,
 }
 

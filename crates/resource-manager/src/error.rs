@@ -4,7 +4,7 @@ use sealock_http::UnknownEndpoint;
 use sealock_store::Fault;
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::{Failure, operations::OPERATION_FAILED};
 
 /// An error of Resource Manager.
 ///
@@ -291,7 +291,7 @@ impl Error {
             Self::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "UnsupportedHttpMethod"),
             Self::NameInvalid(_) => (S::BAD_REQUEST, "InvalidResourceName"),
             Self::OperationEnded(_) => (S::CONFLICT, "OperationEnded"),
-            Self::OperationFailed(_) => (S::CONFLICT, "OperationFailed"),
+            Self::OperationFailed(_) => (S::CONFLICT, OPERATION_FAILED),
             Self::OperationInProgress(_) => (S::CONFLICT, "AnotherOperationInProgress"),
             Self::OperationNotFound(_) => (S::NOT_FOUND, "OperationNotFound"),
             Self::PreconditionFailed { .. } => (S::PRECONDITION_FAILED, "PreconditionFailed"),

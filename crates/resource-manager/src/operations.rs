@@ -27,6 +27,9 @@ const SWEEP_BEYOND: usize = 256;
 /// The time after which an operation is tried again whose work has failed for a reason that may pass.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
+/// The code of the error of a failed operation.
+pub(crate) const OPERATION_FAILED: &str = "OperationFailed";
+
 /// The duration of asynchronous operations: `fidelity.provisioning_delay`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProvisioningDelay {
@@ -259,11 +262,27 @@ impl ResourceManager {
         Ok(known.try_collect().await?)
     }
 
-    /// Ends an operation for the operator: completes it, or lets it fail with an error.
+    /// Completes an operation for the operator.
     ///
     /// # Errors
     /// [`Error::OperationNotFound`], and [`Error::OperationEnded`] for one that has ended.
-    pub async fn end_operation(&self, id: &str, failure: Option<Failure>) -> Result<Operation> {
+    pub async fn complete_operation(&self, id: &str) -> Result<Operation> {
+        self.end_for_operator(id, None).await
+    }
+
+    /// Lets an operation fail for the operator.
+    ///
+    /// # Errors
+    /// [`Error::OperationNotFound`], and [`Error::OperationEnded`] for one that has ended.
+    pub async fn fail_operation(&self, id: &str) -> Result<Operation> {
+        let failure = Failure {
+            code: OPERATION_FAILED.to_owned(),
+            message: "The operator of the emulator has let this operation fail.".to_owned(),
+        };
+        self.end_for_operator(id, Some(failure)).await
+    }
+
+    async fn end_for_operator(&self, id: &str, failure: Option<Failure>) -> Result<Operation> {
         let operation = self.operation(id).await?;
         if operation.end.is_some() {
             return Err(Error::OperationEnded(operation.id));

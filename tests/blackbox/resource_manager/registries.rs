@@ -78,6 +78,13 @@ impl Tutorial {
             .send("PATCH", &registry_path("rg1", "regone"), body)
     }
 
+    /// Creates a registry without a key, and returns its path.
+    fn create_plain(&self) -> String {
+        let body = json!({"location": "westus", "sku": {"name": "Premium"}});
+        assert_eq!(self.put(&body).status, 200);
+        registry_path("rg1", "regone")
+    }
+
     fn show(&self) -> Value {
         self.arm.get(&registry_path("rg1", "regone")).json()
     }
@@ -381,9 +388,7 @@ fn admin_credentials_usages_and_name_check_have_the_recorded_shapes() {
 fn scope_maps_and_tokens_have_the_recorded_shapes() {
     let tutorial = Tutorial::start();
     let arm = &tutorial.arm;
-    let base = registry_path("rg1", "regone");
-    let body = json!({"location": "westus", "sku": {"name": "Premium"}});
-    assert_eq!(tutorial.put(&body).status, 200);
+    let base = tutorial.create_plain();
     let map = format!("{base}/scopeMaps/reader-map");
     assert_eq!(
         arm.get(&map).json(),
@@ -464,9 +469,7 @@ fn scope_maps_and_tokens_have_the_recorded_shapes() {
 fn change_of_a_token_removes_the_passwords_that_it_does_not_name() {
     let tutorial = Tutorial::start();
     let arm = &tutorial.arm;
-    let base = registry_path("rg1", "regone");
-    let body = json!({"location": "westus", "sku": {"name": "Premium"}});
-    assert_eq!(tutorial.put(&body).status, 200);
+    let base = tutorial.create_plain();
     let map = format!("{base}/scopeMaps/reader-map");
     let actions = json!({"properties": {"actions": ["repositories/foo/content/read"]}});
     assert_eq!(arm.send("PUT", &map, &actions).status, 200);

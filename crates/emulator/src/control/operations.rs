@@ -1,10 +1,7 @@
 use sealock_api as api;
-use sealock_resource_manager::{Action, Failure, Operation};
+use sealock_resource_manager::{Action, Operation};
 
 use super::{Answer, call::Call};
-
-/// The code of the errors that clients see if the operator lets an operation fail.
-const FAILED: &str = "OperationFailed";
 
 pub(super) async fn list(call: Call<api::ListOperations>) -> Answer<api::ArmOperations> {
     let mut operations = call.services.resource_manager.operations().await?;
@@ -16,17 +13,13 @@ pub(super) async fn list(call: Call<api::ListOperations>) -> Answer<api::ArmOper
 
 pub(super) async fn complete(call: Call<api::CompleteOperation>) -> Answer<api::ArmOperation> {
     let manager = &call.services.resource_manager;
-    let ended = manager.end_operation(&call.path.operation, None);
+    let ended = manager.complete_operation(&call.path.operation);
     Ok(view(ended.await?))
 }
 
 pub(super) async fn fail(call: Call<api::FailOperation>) -> Answer<api::ArmOperation> {
     let manager = &call.services.resource_manager;
-    let failure = Failure {
-        code: FAILED.to_owned(),
-        message: "The operator of the emulator has let this operation fail.".to_owned(),
-    };
-    let ended = manager.end_operation(&call.path.operation, Some(failure));
+    let ended = manager.fail_operation(&call.path.operation);
     Ok(view(ended.await?))
 }
 

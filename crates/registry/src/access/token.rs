@@ -71,6 +71,17 @@ pub struct Token {
     pub system_data: SystemData,
 }
 
+/// A change of a token. What is `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct TokenChange {
+    /// Its scope map. A new token needs one.
+    pub scope_map: Option<ScopeMapName>,
+    /// Permits or refuses logins.
+    pub enabled: Option<bool>,
+    /// The passwords that are not removed.
+    pub kept_passwords: Option<Vec<PasswordName>>,
+}
+
 /// One of a token's passwords.
 #[derive(Clone, Debug)]
 pub struct TokenPassword {
@@ -129,23 +140,21 @@ impl Registry {
         ))
     }
 
-    /// Creates a token without passwords, or changes the scope map and the state of an existing one if they are given.
-    /// The returned flag is true for a new token.
+    /// Creates a token without passwords, or changes an existing one. The returned flag is true for a new token.
     ///
     /// # Errors
     /// [`Refusal::ScopeMapUnknown`]; [`Refusal::ScopeMapMissing`] for a new token without one.
     pub async fn put_token(
         &self,
         name: &TokenName,
-        scope_map: Option<ScopeMapName>,
-        enabled: Option<bool>,
+        change: &TokenChange,
         author: &Caller,
     ) -> Result<(Token, bool), Error> {
         let _publication = self.lock_publication().await?;
         let (key, now) = ([&*self.id, name.as_str()], self.clock.now());
         let put = self.store.update(|| async {
             let existing = self.store.get(&TOKENS, &key).await?;
-            let mut record = match (&existing, &scope_map) {
+            let mut record = match (&existing, &change.scope_map) {
                 (Some(existing), _) => TokenRecord {
                     system_data: existing.system_data.clone().changed_by(author, now),
                     ..existing.value.clone()
@@ -158,10 +167,17 @@ impl Registry {
                 },
                 (None, None) => return Err(Refusal::ScopeMapMissing(name.clone()).into()),
             };
-            if let Some(scope_map) = &scope_map {
+            if let Some(scope_map) = &change.scope_map {
                 record.scope_map = scope_map.clone();
             }
-            record.enabled = enabled.unwrap_or(record.enabled);
+            record.enabled = change.enabled.unwrap_or(record.enabled);
+            if let Some(kept) = &change.kept_passwords {
+                for password in PasswordName::BOTH {
+                    if !kept.contains(&password) {
+                        record.passwords[password.index()] = None;
+                    }
+                }
+            }
             let batch = Batch::new()
                 .expect_same(&TOKENS, &key, existing.as_ref())
                 .put(&TOKENS, &key, &record);
@@ -205,32 +221,6 @@ impl Registry {
         });
         changed.await?;
         Ok(secret)
-    }
-
-    /// Removes the passwords of a token that `kept` does not name.
-    ///
-    /// # Errors
-    /// [`Refusal::TokenUnknown`]
-    pub async fn retain_passwords(
-        &self,
-        token: &TokenName,
-        kept: &[PasswordName],
-    ) -> Result<Token, Error> {
-        let key = [&*self.id, token.as_str()];
-        let changed = self.store.update(|| async {
-            let existing = self.token_record(token).await?;
-            let mut record = existing.value.clone();
-            for password in PasswordName::BOTH {
-                if !kept.contains(&password) {
-                    record.passwords[password.index()] = None;
-                }
-            }
-            let batch = Batch::new()
-                .expect(&TOKENS, &key, &existing)
-                .put(&TOKENS, &key, &record);
-            Ok((batch, Token::stored(token.clone(), record)))
-        });
-        changed.await
     }
 
     /// Deletes a token.

@@ -98,6 +98,7 @@ pub(super) async fn patch(call: Call, content: Body, name: ResourceGroupName) ->
     call.authorize(WRITE, &group_id(&name)).await?;
     let change: NewGroup = read(content).await?;
     let (existing, _guard) = call.manager.hold_group(&name).await?;
+    call.precondition.check(true)?;
     let group = ResourceGroup {
         managed_by: change.managedby.or(existing.managed_by),
         tags: match change.tags {

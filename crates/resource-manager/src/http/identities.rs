@@ -123,6 +123,7 @@ pub(super) async fn patch(
     let tags = change.tags.map(|tags| read_tags(Some(tags))).transpose()?;
     let (group, _guard) = call.manager.hold_group(&group).await?;
     let existing = find(&call, &group.name, &name).await?;
+    call.precondition.check(true)?;
     let (author, now) = (call.caller(), call.manager.clock.now());
     let change = |existing: &ManagedIdentity| {
         let changed = existing.resource.clone().changed_by(&author, now);

@@ -63,9 +63,11 @@ pub(super) async fn list(call: Call, group: Option<ResourceGroupName>) -> Answer
         vault.state == State::Active && group.as_ref().is_none_or(is_listed)
     });
     let readable = call.permitted(READ, vaults, |vault| vault.id.clone());
+    let tenant = call.manager.directory.tenant();
     let mut value = Vec::new();
     for vault in readable.await? {
-        value.push(call.body(vault).await?);
+        let state = call.manager.provisioning_state(&vault.id).await?;
+        value.push(VaultBody::of(vault, tenant, state));
     }
     Ok(Json(List { value }).into_response())
 }
@@ -110,6 +112,7 @@ pub(super) async fn patch(
     name: VaultName,
 ) -> Answer {
     call.authorize(WRITE, &id(&group, &name)).await?;
+    call.precondition.check(true)?;
     let change: NewVault = read(content).await?;
     let (group, _guard) = call.manager.hold_group(&group).await?;
     let location = change.location.as_deref().map(|it| read_location(Some(it)));
@@ -207,18 +210,13 @@ impl Call {
         let vaults = &self.manager.vaults;
         vaults.authorize(&self.requester(), operation, target).await
     }
-
-    async fn body(&self, vault: Vault) -> Result<VaultBody> {
-        let state = self.manager.provisioning_state(&vault.id).await?;
-        let tenant = self.manager.directory.tenant();
-        Ok(VaultBody::of(vault, tenant, state))
-    }
 }
 
 /// Shows a vault. Clients poll the vault itself while it is created.
 async fn shown(call: &Call, vault: Vault) -> Answer {
     let state = call.manager.provisioning_state(&vault.id).await?;
-    let mut response = Json(call.body(vault).await?).into_response();
+    let body = VaultBody::of(vault, call.manager.directory.tenant(), state);
+    let mut response = Json(body).into_response();
     if state.is_transient() {
         operations::insert_retry_after(&mut response);
     }

@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use sealock_api as api;
 use sealock_core::TokenName;
 use sealock_entra::Caller;
-use sealock_registry::{Registry, Token};
+use sealock_registry::{Registry, Token, TokenChange};
 
 use crate::control::{
     Answer,
@@ -33,7 +33,12 @@ pub(in crate::control) async fn put(
         enabled,
         passwords,
     } = call.body;
-    let put = registry.put_token(name, scope_map, enabled, &Caller::Operator);
+    let change = TokenChange {
+        scope_map,
+        enabled,
+        kept_passwords: None,
+    };
+    let put = registry.put_token(name, &change, &Caller::Operator);
     let (mut token, is_new) = put.await?;
     let mut generated = Vec::new();
     if let (true, Some(life)) = (is_new, passwords) {

@@ -1,7 +1,7 @@
 use axum::{Json, body::Body, http::StatusCode, response::IntoResponse as _};
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{ScopeMapName, TokenName, excerpt};
-use sealock_registry::{PasswordName, Refusal, Registry, Token};
+use sealock_registry::{PasswordName, Refusal, Registry, Token, TokenChange};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -97,25 +97,20 @@ pub(in crate::http) async fn put(
             return Err(Error::BodyInvalid(why));
         }
     };
-    // The passwords that are not named are removed.
     let passwords = request.properties.credentials.and_then(|it| it.passwords);
-    let kept: Option<Vec<_>> = passwords
-        .map(|named| {
-            named
-                .iter()
-                .map(|it| read_password_name(&it.name))
-                .collect()
-        })
-        .transpose()?;
+    let named = passwords.map(|named| {
+        let names = named.iter().map(|it| read_password_name(&it.name));
+        names.collect::<Result<Vec<_>>>()
+    });
+    let change = TokenChange {
+        scope_map,
+        enabled,
+        kept_passwords: named.transpose()?,
+    };
     let (call, manager) = (&call.call, &call.call.manager);
     let resource = token_id(&registry, &name);
     manager.no_operation_in_progress(&resource).await?;
-    let (mut token, is_new) = registry
-        .put_token(&name, scope_map, enabled, &call.caller())
-        .await?;
-    if let Some(kept) = kept {
-        token = registry.retain_passwords(&name, &kept).await?;
-    }
+    let (token, is_new) = registry.put_token(&name, &change, &call.caller()).await?;
     let action = if is_new {
         Action::Create
     } else {
