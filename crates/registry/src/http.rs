@@ -146,6 +146,8 @@ async fn dispatch(call: Call, names: &PublicName, query: Query, endpoint: Endpoi
         Endpoint::AcrGetManifest { repository, digest } => {
             acr::manifests::get(call, &repository, &digest).await
         }
+        Endpoint::AcrGetSoftDeleted { content } => match content {},
+        Endpoint::AcrGetStreaming { streaming } => match streaming {},
         Endpoint::AcrGetRepository { repository } => {
             acr::repositories::get(call, &repository).await
         }

@@ -3,7 +3,11 @@ use sealock_core::{Algorithm, Digest};
 use sealock_http::Spelling;
 
 use super::{
-    acr::tags::TagFilter, login::RequiredAccess, page::PageQuery, referrers::ArtifactType,
+    acr::tags::TagFilter,
+    login::RequiredAccess,
+    page::PageQuery,
+    parameter::{ArtifactStreaming, SoftDeletedContent},
+    referrers::ArtifactType,
     uploads::Mount,
 };
 use crate::{
@@ -54,6 +58,9 @@ sealock_http::endpoints! {
         page: Result<PageQuery, Error>,
     },
     GET | HEAD "/acr/v1/_catalog" => AcrListRepositories { page: Result<PageQuery, Error> },
+    GET | POST "/acr/v1/_deleted/{content...}" => AcrGetSoftDeleted { content: SoftDeletedContent },
+    GET | PATCH "/acr/v1/{repository...}/_streaming" | "/acr/v1/{repository...}/_streaming/{operation...}"
+        => AcrGetStreaming { streaming: ArtifactStreaming },
     GET | HEAD "/acr/v1/{repository...}/_tags" => AcrListTags {
         repository: RepositoryName,
         order: Result<Order, Error>,
@@ -88,6 +95,8 @@ impl Endpoint {
         let (repository, actions): (_, &'static [Action]) = match self {
             Self::Exchange | Self::GetToken | Self::PostToken => return None,
             Self::Base => return Some(RequiredAccess::Login),
+            Self::AcrGetSoftDeleted { content } => match *content {},
+            Self::AcrGetStreaming { streaming } => match *streaming {},
             Self::AcrListRepositories { .. } | Self::ListRepositories { .. } => {
                 return Some(RequiredAccess::Catalog);
             }

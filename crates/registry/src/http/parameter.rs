@@ -36,15 +36,27 @@ impl Parameter<Error> for Reference {
 
 impl Parameter<Error> for RepositoryName {
     fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
-        let name = request.segment(name);
-        for part in name.split('/') {
-            match part {
-                "_deleted" => return Err(Error::AcrUnsupported("soft-deleted content")),
-                "_streaming" => return Err(Error::AcrUnsupported("artifact streaming")),
-                _ => {}
-            }
-        }
-        name.parse()
+        request.segment(name).parse()
+    }
+}
+
+/// Soft-deleted content, which the emulator lacks. No request can name any.
+#[derive(Debug)]
+pub(super) enum SoftDeletedContent {}
+
+/// Artifact streaming, which the emulator lacks. No request can name any.
+#[derive(Debug)]
+pub(super) enum ArtifactStreaming {}
+
+impl Parameter<Error> for SoftDeletedContent {
+    fn read(_: &MatchedRequest<'_>, _: &'static str) -> Result<Self, Error> {
+        Err(Error::AcrUnsupported("soft-deleted content"))
+    }
+}
+
+impl Parameter<Error> for ArtifactStreaming {
+    fn read(_: &MatchedRequest<'_>, _: &'static str) -> Result<Self, Error> {
+        Err(Error::AcrUnsupported("artifact streaming"))
     }
 }
 
