@@ -59,7 +59,7 @@ sealock_http::endpoints! {
     },
     GET | HEAD "/acr/v1/_catalog" => AcrListRepositories { page: Result<PageQuery, Error> },
     GET | POST "/acr/v1/_deleted/{content...}" => AcrGetSoftDeleted { content: SoftDeletedContent },
-    GET | PATCH "/acr/v1/{repository...}/_streaming" | "/acr/v1/{repository...}/_streaming/{operation...}"
+    GET | POST | PUT | PATCH "/acr/v1/{repository...}/_streaming" | "/acr/v1/{repository...}/_streaming/{operation...}"
         => AcrGetStreaming { streaming: ArtifactStreaming },
     GET | HEAD "/acr/v1/{repository...}/_tags" => AcrListTags {
         repository: RepositoryName,
