@@ -59,7 +59,7 @@ fn suggested_commands_repeat_the_named_emulator() {
 
     emulator.cli(&["identity", "delete"]);
     let restore = format!(
-        "sealock registry rotate-key sealock --identity NAME {option}\n               (NAME is an identity"
+        "sealock registry identity assign NAME --registry sealock {option}\n               (NAME is an identity"
     );
     let status = said(&emulator, &["status"]);
     assert!(status.contains(&restore), "{status}");

@@ -52,6 +52,7 @@ mod ownership;
 mod page_costs;
 mod refusals;
 mod registry;
+mod registry_identities;
 mod repair;
 mod resource_manager;
 mod revocation;

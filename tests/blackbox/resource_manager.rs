@@ -14,7 +14,7 @@ const DEVELOPER: &str = "5ea10c00-0000-4000-8000-000000000001";
 const SUBSCRIPTION: &str = "/subscriptions/00000000-0000-0000-0000-000000000000";
 
 /// A client of Resource Manager, logged in as an application.
-struct Arm {
+pub(crate) struct Arm {
     client: Client,
     authorization: String,
     /// The version in every request.
@@ -23,11 +23,11 @@ struct Arm {
 
 impl Arm {
     /// Logs in as the developer, who owns the subscription.
-    fn developer(emulator: &Emulator) -> Self {
+    pub(crate) fn developer(emulator: &Emulator) -> Self {
         Self::log_in(emulator, DEVELOPER, "sealock-developer")
     }
 
-    fn log_in(emulator: &Emulator, client_id: &str, secret: &str) -> Self {
+    pub(crate) fn log_in(emulator: &Emulator, client_id: &str, secret: &str) -> Self {
         let client = emulator.client();
         let form = format!(
             "grant_type=client_credentials&client_id={client_id}&client_secret={secret}&scope=https://management.azure.com//.default"
@@ -44,7 +44,7 @@ impl Arm {
         }
     }
 
-    fn with_version(self, api_version: &'static str) -> Self {
+    pub(crate) fn with_version(self, api_version: &'static str) -> Self {
         Self {
             api_version,
             ..self
@@ -52,7 +52,7 @@ impl Arm {
     }
 
     /// Sends a request for a path below the subscription.
-    fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
         let separator = if path.contains('?') { '&' } else { '?' };
         let version = self.api_version;
         let path = format!("{SUBSCRIPTION}{path}{separator}api-version={version}");
@@ -60,7 +60,7 @@ impl Arm {
     }
 
     /// Sends a request for a whole path with its query.
-    fn send_whole(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) fn send_whole(&self, method: &str, path: &str, body: &Value) -> Answer {
         let headers = [
             ("host", "management.localhost"),
             ("authorization", self.authorization.as_str()),
@@ -74,7 +74,7 @@ impl Arm {
         self.client.send(method, path, &headers, &body)
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &Value::Null)
     }
 
@@ -83,14 +83,14 @@ impl Arm {
     }
 
     /// Creates a resource group.
-    fn create_group(&self, name: &str) {
+    pub(crate) fn create_group(&self, name: &str) {
         let body = json!({"location": "westus"});
         let created = self.send("PUT", &format!("/resourcegroups/{name}"), &body);
         assert_eq!(created.status, 201, "{created:?}");
     }
 
     /// Creates a managed identity in a group, and returns it.
-    fn create_identity(&self, group: &str, name: &str) -> Value {
+    pub(crate) fn create_identity(&self, group: &str, name: &str) -> Value {
         let path = identity_path(group, name);
         let created = self.send("PUT", &path, &json!({"location": "westus"}));
         assert_eq!(created.status, 201, "{created:?}");
@@ -104,12 +104,12 @@ fn identity_path(group: &str, name: &str) -> String {
     )
 }
 
-fn registry_path(group: &str, name: &str) -> String {
+pub(crate) fn registry_path(group: &str, name: &str) -> String {
     format!("/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{name}")
 }
 
 /// Returns the code of an error.
-fn code(answer: &Answer) -> String {
+pub(crate) fn code(answer: &Answer) -> String {
     answer.json()["error"]["code"].as_str().unwrap().to_owned()
 }
 

@@ -20,6 +20,18 @@ pub enum Hint {
         /// The vault.
         vault: VaultName,
     },
+    /// Let every address through the vault's firewall.
+    AllowAllAddresses {
+        /// The vault.
+        vault: VaultName,
+    },
+    /// Assign the identity to the registry.
+    AssignIdentity {
+        /// The registry.
+        registry: RegistryName,
+        /// The identity.
+        identity: IdentityName,
+    },
     /// Assign a role in a vault.
     AssignRole {
         /// The role's name.
@@ -45,7 +57,7 @@ pub enum Hint {
         /// The registry.
         registry: RegistryName,
     },
-    /// Give the registry another identity, which may use the key.
+    /// Assign another identity to the registry, which may use the key.
     ChangeIdentity {
         /// The registry.
         registry: RegistryName,
@@ -155,6 +167,11 @@ pub enum Hint {
     ListOperations,
     /// List the registries.
     ListRegistries,
+    /// List the identities of the registry.
+    ListRegistryIdentities {
+        /// The registry.
+        registry: RegistryName,
+    },
     /// List the role assignments.
     ListRoleAssignments,
     /// List the scope maps of the registry.

@@ -12,11 +12,11 @@ use crate::{
     Garbage, Health, Hosts, Identities, Identity, IdentityHeader, ImageName, Inspection,
     JSON_LINES, Key, KeyBackup, KeyChange, KeyRotation, Keys, LoginChange, LoginSettings,
     NewCertificate, NewFederatedCredential, NewKey, NewPassword, NewRegistry, NewVault, PEM,
-    PasswordLife, Permissions, PrincipalReference, Quarantine, Registries, Registry, Repositories,
-    RepositoryDetails, RepositoryReference, RoleAssignment, RoleAssignments, RoleAtScope,
-    RotationPolicy, ScopeMap, ScopeMapChange, ScopeMaps, Status, Token, TokenChange,
-    TokenPasswordName, TokenWithPasswords, Tokens, TrustFiles, Usage, Vault, VaultChange, Vaults,
-    Verification, operation::operations,
+    PasswordLife, Permissions, PrincipalReference, Quarantine, Registries, Registry,
+    RegistryIdentities, Repositories, RepositoryDetails, RepositoryReference, RoleAssignment,
+    RoleAssignments, RoleAtScope, RotationPolicy, ScopeMap, ScopeMapChange, ScopeMaps, Status,
+    Token, TokenChange, TokenPasswordName, TokenWithPasswords, Tokens, TrustFiles, Usage, Vault,
+    VaultChange, Vaults, Verification, operation::operations,
 };
 
 operations! {
@@ -218,6 +218,18 @@ operations! {
     POST "/registries/{registry}/rotate-key"
         RotateRegistryKey { registry: RegistryName }, body KeyRotation
         => 200 Changed<Registry>;
+    /// Lists the identities of a registry.
+    GET "/registries/{registry}/identities" ListRegistryIdentities { registry: RegistryName }
+        => 200 RegistryIdentities;
+    /// Assigns an identity to a registry; `system` is the registry's own. Restores a registry that lost the identity for its
+    /// key, if the assigned one may use the key.
+    PUT "/registries/{registry}/identities/{identity}"
+        AssignRegistryIdentity { registry: RegistryName, identity: IdentityName }
+        => 200 Changed<RegistryIdentities>;
+    /// Removes an identity from a registry, even if it uses the registry's key.
+    DELETE "/registries/{registry}/identities/{identity}"
+        RemoveRegistryIdentity { registry: RegistryName, identity: IdentityName }
+        => 200 Changed<RegistryIdentities>;
     /// Lists the repositories. Refused while the registry is revoked.
     GET "/registries/{registry}/repositories" ListRepositories { registry: RegistryName }
         => 200 Repositories;

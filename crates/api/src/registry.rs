@@ -76,6 +76,24 @@ pub struct EncryptionIdentity {
     pub client_id: ClientId,
 }
 
+/// The identities of a registry.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryIdentities {
+    /// The identities.
+    pub identities: Vec<RegistryIdentity>,
+}
+
+/// An identity of a registry.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryIdentity {
+    /// Its name, or `system` for the registry's own. Null if it is deleted.
+    pub name: Option<IdentityName>,
+    /// Its client id.
+    pub client_id: ClientId,
+    /// True if the registry uses its key as this identity.
+    pub uses_key: bool,
+}
+
 /// The gate of a registry, which decides whether its content is served.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "lowercase")]
@@ -193,6 +211,10 @@ words! {
         ForbiddenByFirewall = "ForbiddenByFirewall",
         /// The identity has no role that permits use of the key.
         ForbiddenByRbac = "ForbiddenByRbac",
+        /// The vault's firewall lets registries in with their system-assigned identities only.
+        ForbiddenByTrust = "ForbiddenByTrust",
+        /// The identity is no longer assigned to the registry.
+        IdentityDetached = "IdentityDetached",
         /// The identity no longer exists.
         IdentityNotFound = "IdentityNotFound",
         /// The key is deleted but recoverable.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId};
+use jiff::SignedDuration;
+use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId, RegistryName};
 use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Record, Store};
 
@@ -18,6 +19,9 @@ pub(crate) struct Context {
     pub(crate) clock: Clock,
     pub(crate) names: PublicName,
     pub(crate) propagation: Propagation,
+    /// The time for which the credential of an identity serves that is detached or deleted.
+    pub(crate) credential_lifetime: SignedDuration,
+    pub(crate) requires_purge_protection: bool,
 }
 
 impl Context {
@@ -33,21 +37,25 @@ impl Context {
     /// Returns the key version that `key` names.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the version cannot be read, is disabled, or is not of type RSA.
+    /// [`Error::Refused`] if the version cannot be read, is disabled, or breaks a rule for the keys of registries.
     pub(crate) async fn usable_key(
         &self,
+        registry: &RegistryName,
         key: &KeyIdentifier,
         identity: ClientId,
     ) -> Result<KeyFacts, Error> {
         let facts = self.vault.get_key(identity, key).await;
         let facts = facts.map_err(|error| self.refuse_key(error, key, identity))?;
-        rules::rsa_only(&self.names.key_uri(key), &facts.kty)?;
+        let kid = self.names.key_uri(key);
+        rules::rsa_only(&kid, &facts.kty)?;
+        let required = self.requires_purge_protection;
+        rules::purge_protection(registry, &key.vault, &kid, required, facts.purge_protection)?;
         if facts.enabled {
             return Ok(facts);
         }
         let version = &facts.kid.identifier();
         let mut refused = self.inaccessible_key(version, identity, Cause::KeyDisabled);
-        refused.kid = self.names.key_uri(key);
+        refused.kid = kid;
         Err(Refusal::from(refused).into())
     }
 

@@ -6,13 +6,13 @@ use std::{
 
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
-use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId, RegistryName};
+use sealock_core::{ClientId, Clock, Kid, PublicName, RegistryId, RegistryName};
 use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Batch, LockGuard, Store};
 
 use crate::{
-    Custody, Encryption, Error, Identity, KeyVault, Obstacle, PendingRevocation, Propagation,
-    Revocation, Settings, Sku,
+    ChosenKey, Custody, Encryption, Error, Identity, KeyVault, Obstacle, PendingRevocation,
+    Propagation, Revocation, Settings, Sku,
     context::Context,
     gate::Gate,
     record::{CUSTODIES, CustodyRecord},
@@ -30,14 +30,8 @@ pub struct Custodian {
 /// The state of a registry's custody.
 #[derive(Clone, Debug)]
 pub struct CustodyStatus {
-    /// The key as it was chosen. A registry follows the rotation of a key without a version.
-    pub key: KeyIdentifier,
-    /// The key version that wraps the DEK.
-    pub kid: Kid,
-    /// The identity's client id.
-    pub identity: ClientId,
-    /// The time of the last rotation.
-    pub rotated: Option<Timestamp>,
+    /// Its key.
+    pub in_use: KeyInUse,
     /// The obstacle between the registry and its key's current version. `None` if there is none.
     pub obstacle: Option<Obstacle>,
 }
@@ -45,8 +39,8 @@ pub struct CustodyStatus {
 /// The key of a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyInUse {
-    /// The key as it was chosen. A registry follows the rotation of a key without a version.
-    pub key: KeyIdentifier,
+    /// The key as it was chosen.
+    pub key: ChosenKey,
     /// The key version that wraps the DEK.
     pub kid: Kid,
     /// The identity's client id.
@@ -92,6 +86,8 @@ impl Custodian {
     ) -> Self {
         let context = Context {
             propagation: settings.propagation,
+            credential_lifetime: settings.credential_lifetime(),
+            requires_purge_protection: settings.requires_purge_protection,
             store,
             service_key,
             vault,
@@ -150,7 +146,7 @@ impl Custodian {
         let (key, identity) = rules::key_and_identity_together(name, encryption)?;
         let identity = rules::user_assigned_identity_at_creation(name, identity)?;
         let context = &self.context;
-        let facts = context.usable_key(&key, identity).await?;
+        let facts = context.usable_key(name, &key.identifier, identity).await?;
         let dek = Dek::random();
         let wrapped = context.wrap_and_verify(&facts.kid, identity, &dek).await;
         let wrapped = wrapped
@@ -183,7 +179,8 @@ impl Custodian {
         let record = self.gate(registry).record().await?;
         Ok(rules::changed_by_rotation_only(
             name,
-            key == record.key && identity == Identity::UserAssigned(record.identity),
+            key.identifier == record.key.identifier
+                && identity == Identity::UserAssigned(record.identity),
         )?)
     }
 
@@ -197,7 +194,7 @@ impl Custodian {
         registry: RegistryId,
         name: &RegistryName,
         resource_id: &str,
-        key: Option<KeyIdentifier>,
+        key: Option<ChosenKey>,
         identity: Option<ClientId>,
     ) -> Result<(), Error> {
         self.gate(registry)
@@ -246,8 +243,8 @@ impl Custodian {
         let mut entries = self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded);
         while let Some(entry) = entries.try_next().await? {
             let custody = &entry.record;
-            let follows =
-                custody.key.version.is_none() && custody.key.refers_to(&kid.vault, &kid.key);
+            let key = &custody.key.identifier;
+            let follows = key.version.is_none() && key.refers_to(&kid.vault, &kid.key);
             if let (true, Some(Ok(registry))) = (follows, entry.key.first().map(|id| id.parse())) {
                 followers.push(Follower {
                     registry,
@@ -265,12 +262,7 @@ impl Custodian {
     /// If the store fails.
     pub async fn key_in_use(&self, registry: RegistryId) -> Result<Option<KeyInUse>, Error> {
         let record = self.context.custody_record(registry).await?;
-        Ok(record.map(|record| KeyInUse {
-            key: record.key.clone(),
-            kid: record.kid.clone(),
-            identity: record.identity,
-            rotated: record.rotated,
-        }))
+        Ok(record.map(|record| record.in_use()))
     }
 
     /// Returns the state of a registry's custody and the verdict of its gate.
@@ -294,10 +286,7 @@ impl Custodian {
         };
         let record = gate.record().await?;
         let status = CustodyStatus {
-            key: record.key.clone(),
-            kid: record.kid.clone(),
-            identity: record.identity,
-            rotated: record.rotated,
+            in_use: record.in_use(),
             obstacle: match availability {
                 Availability::Available { .. } => gate.obstacle(),
                 // The gate did not ask for the current version.

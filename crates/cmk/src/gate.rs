@@ -7,7 +7,7 @@ use sealock_store::{Epoch, Lock, LockGuard, Record};
 
 use crate::{
     Cause, ContentCache, Error, Obstacle, PendingRevocation, Propagation, Revocation, VaultError,
-    context::Context, record::CustodyRecord, settings::AZURE_CACHE,
+    context::Context, detachment::CredentialEnd, record::CustodyRecord, settings::AZURE_CACHE,
 };
 
 /// Guards a registry's custody: its holder asks the vault for the DEK or changes the custody.
@@ -27,8 +27,26 @@ pub(crate) struct Gate {
 struct Verdict {
     epoch: Epoch,
     reached: Timestamp,
+    finding: Finding,
+}
+
+/// The result of asking the vault.
+#[derive(Clone)]
+struct Finding {
     decision: Decision,
     obstacle: Option<Obstacle>,
+    /// The end of the identity's credential, if the registry cannot renew it.
+    until: Option<Timestamp>,
+}
+
+impl From<Decision> for Finding {
+    fn from(decision: Decision) -> Self {
+        Self {
+            decision,
+            obstacle: None,
+            until: None,
+        }
+    }
 }
 
 type Decision = Result<Arc<UnlockedDek>, Revocation>;
@@ -77,9 +95,10 @@ impl Gate {
         }
         // Before anything is read that a control commit could change.
         let epoch = self.context.store.epoch().await?;
-        let (decision, obstacle) = self.evaluate().await?;
+        let finding = self.evaluate().await?;
+        let decision = finding.decision.clone();
         if !is_fault(&decision) {
-            self.set_verdict(epoch, decision.clone(), obstacle);
+            self.set_verdict(epoch, finding);
         }
         Ok(decision?)
     }
@@ -87,7 +106,7 @@ impl Gate {
     /// Returns the obstacle that the registry met when it last asked the vault. `None` if it met none.
     pub(crate) fn obstacle(&self) -> Option<Obstacle> {
         let verdict = self.verdict.read().unwrap_or_else(PoisonError::into_inner);
-        verdict.as_ref()?.obstacle.clone()
+        verdict.as_ref()?.finding.obstacle.clone()
     }
 
     /// Returns the revocation that follows once the cached permission expires. `None` if the vault permits the key.
@@ -100,19 +119,26 @@ impl Gate {
             return Ok(None);
         };
         let record = self.record().await?;
-        let judged = self
-            .context
+        let context = &self.context;
+        let next_question = reached
+            .saturating_add(AZURE_CACHE)
+            .unwrap_or(Timestamp::MAX);
+        match context
             .vault
-            .judge_unwrap(record.identity, &record.kid);
-        match judged.await {
-            Ok(()) | Err(VaultError::Refused(Cause::VaultUnavailable)) => Ok(None),
+            .judge_unwrap(record.identity, &record.kid)
+            .await
+        {
+            Ok(()) | Err(VaultError::Refused(Cause::VaultUnavailable)) => {}
             Err(VaultError::Refused(cause)) => {
-                let at = reached.saturating_add(AZURE_CACHE);
-                let at = at.unwrap_or(Timestamp::MAX);
-                Ok(Some(PendingRevocation { at, cause }))
+                return Ok(Some(PendingRevocation {
+                    at: next_question,
+                    cause,
+                }));
             }
-            Err(VaultError::Store(error)) => Err(error.into()),
+            Err(VaultError::Store(error)) => return Err(error.into()),
         }
+        let end = context.credential_end(self.registry, &record).await?;
+        Ok(end.map(|CredentialEnd { at, cause }| PendingRevocation { at, cause }))
     }
 
     async fn current_decision(&self) -> Result<Option<Decision>, Error> {
@@ -121,16 +147,20 @@ impl Gate {
         let current = verdict
             .as_ref()
             .filter(|verdict| self.is_current(verdict, epoch));
-        Ok(current.map(|verdict| verdict.decision.clone()))
+        Ok(current.map(|verdict| verdict.finding.decision.clone()))
     }
 
     fn is_current(&self, verdict: &Verdict, epoch: Epoch) -> bool {
-        match (self.context.propagation, &verdict.decision) {
+        let Finding {
+            decision, until, ..
+        } = &verdict.finding;
+        match (self.context.propagation, decision) {
             // The hour counts from the last question to the vault, even while nothing changes.
             (Propagation::Azure, Ok(_)) => {
-                let age = self.context.clock.now().duration_since(verdict.reached);
+                let now = self.context.clock.now();
+                let age = now.duration_since(verdict.reached);
                 // The age is negative after somebody set the clock back.
-                !age.is_negative() && age < AZURE_CACHE
+                !age.is_negative() && age < AZURE_CACHE && until.is_none_or(|until| now < until)
             }
             _ => verdict.epoch == epoch,
         }
@@ -138,15 +168,14 @@ impl Gate {
 
     /// Opens the gate with a DEK that the vault has just unwrapped and wrapped.
     pub(crate) fn open(&self, epoch: Epoch, dek: Dek) {
-        self.set_verdict(epoch, Ok(UnlockedDek::new(dek)), None);
+        self.set_verdict(epoch, Ok(UnlockedDek::new(dek)).into());
     }
 
-    fn set_verdict(&self, epoch: Epoch, decision: Decision, obstacle: Option<Obstacle>) {
+    fn set_verdict(&self, epoch: Epoch, finding: Finding) {
         let verdict = Some(Verdict {
             epoch,
             reached: self.context.clock.now(),
-            decision,
-            obstacle,
+            finding,
         });
         *self.verdict.write().unwrap_or_else(PoisonError::into_inner) = verdict;
     }
@@ -156,30 +185,36 @@ impl Gate {
         *self.verdict.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    async fn evaluate(&self) -> Result<(Decision, Option<Obstacle>), Error> {
+    async fn evaluate(&self) -> Result<Finding, Error> {
         let record = self.record().await?;
-        match self.unwrap(&record, record.identity).await? {
+        let context = &self.context;
+        let end = context.credential_end(self.registry, &record).await?;
+        let unwrapped = match end {
+            Some(CredentialEnd { at, cause }) if at <= context.clock.now() => Err(cause),
+            _ => self.unwrap(&record, record.identity).await?,
+        };
+        match unwrapped {
             Ok(dek) => {
-                let context = &self.context;
                 context
                     .clear_revocation(self.registry, &record.name)
                     .await?;
-                let obstacle = self.follow(&record, &dek).await?;
-                Ok((Ok(UnlockedDek::new(dek)), obstacle))
+                Ok(Finding {
+                    obstacle: self.follow(&record, &dek).await?,
+                    decision: Ok(UnlockedDek::new(dek)),
+                    until: end.map(|end| end.at),
+                })
             }
             Err(cause @ Cause::VaultUnavailable) => {
                 let revocation = Revocation {
                     cause,
                     key: record.kid.clone(),
-                    since: self.context.clock.now(),
+                    since: context.clock.now(),
                 };
-                Ok((Err(revocation), None))
+                Ok(Err(revocation).into())
             }
             Err(cause) => {
-                let recorded = self
-                    .context
-                    .record_revocation(self.registry, &record, cause);
-                Ok((Err(recorded.await?), None))
+                let recorded = context.record_revocation(self.registry, &record, cause);
+                Ok(Err(recorded.await?).into())
             }
         }
     }

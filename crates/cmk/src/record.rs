@@ -1,11 +1,11 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
-use sealock_core::{ClientId, KeyIdentifier, Kid, RegistryId, RegistryName};
+use sealock_core::{ClientId, Kid, RegistryId, RegistryName};
 use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::Table;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, WRAP_ALGORITHM};
+use crate::{ChosenKey, Error, KeyInUse, WRAP_ALGORITHM};
 
 pub(crate) const CUSTODIES: Table<CustodyRecord> = Table::content("custodies");
 
@@ -15,7 +15,7 @@ pub(crate) struct CustodyRecord {
     /// The registry's name, which never changes. Its id is the record's key.
     pub(crate) name: RegistryName,
     /// The key as it was chosen: with or without a version.
-    pub(crate) key: KeyIdentifier,
+    pub(crate) key: ChosenKey,
     pub(crate) identity: ClientId,
     /// The key version that wraps the DEK.
     pub(crate) kid: Kid,
@@ -58,7 +58,7 @@ impl CustodyRecord {
         registry: RegistryId,
         name: RegistryName,
         service_key: &ServiceKey,
-        key: KeyIdentifier,
+        key: ChosenKey,
         identity: ClientId,
         kid: Kid,
         wrapped: &WrappedDek,
@@ -75,6 +75,15 @@ impl CustodyRecord {
             kid,
             rotated: None,
             sealed: STANDARD.encode(sealed),
+        }
+    }
+
+    pub(crate) fn in_use(&self) -> KeyInUse {
+        KeyInUse {
+            key: self.key.clone(),
+            kid: self.kid.clone(),
+            identity: self.identity,
+            rotated: self.rotated,
         }
     }
 

@@ -1,12 +1,13 @@
 //! Rotation: the same DEK, wrapped under another key version.
 
 use jiff::Timestamp;
-use sealock_core::{ClientId, KeyIdentifier, Kid, RegistryId, RegistryName};
+use sealock_core::{ClientId, Kid, RegistryId, RegistryName};
 use sealock_envelope::Dek;
 use sealock_store::{Batch, Commit, Record, Table};
 
 use crate::{
-    Cause, Error, InaccessibleKey, KeyFacts, Obstacle, Refusal, VaultError,
+    Cause, ChosenKey, Error, InaccessibleKey, KeyFacts, Obstacle, Refusal, VaultError,
+    detachment::remove_detachment,
     gate::Gate,
     record::{CUSTODIES, CustodyRecord, WrappedDek},
     revocation::remove_causes,
@@ -22,7 +23,7 @@ impl Gate {
         &self,
         registry: &RegistryName,
         resource_id: &str,
-        key: Option<KeyIdentifier>,
+        key: Option<ChosenKey>,
         identity: Option<ClientId>,
     ) -> Result<(), Error> {
         let _lock = self.lock().await?;
@@ -34,7 +35,9 @@ impl Gate {
             .unwrap_to_rotate(registry, resource_id, &record, identity)
             .await?;
         let identity = identity.unwrap_or(record.identity);
-        let facts = context.usable_key(&key, identity).await?;
+        let facts = context
+            .usable_key(registry, &key.identifier, identity)
+            .await?;
         let wrapped = context.wrap_and_verify(&facts.kid, identity, &dek).await;
         let wrapped = wrapped
             .map_err(|error| context.refuse_key(error, &facts.kid.identifier(), identity))?;
@@ -87,7 +90,7 @@ impl Gate {
         record: &Record<CustodyRecord>,
         dek: &Dek,
     ) -> Result<Option<Obstacle>, Error> {
-        if record.key.version.is_some() {
+        if record.key.identifier.version.is_some() {
             return Ok(None);
         }
         let (context, name) = (&self.context, &record.name);
@@ -115,7 +118,7 @@ impl Gate {
         dek: &Dek,
     ) -> Result<Result<(), (Cause, Option<Kid>)>, Error> {
         let (vault, identity) = (&self.context.vault, record.identity);
-        let kid = match vault.get_key(identity, &record.key).await {
+        let kid = match vault.get_key(identity, &record.key.identifier).await {
             Ok(KeyFacts { kid, .. }) if kid == record.kid => return Ok(Ok(())),
             Ok(KeyFacts { kid, enabled, .. }) if enabled => kid,
             Ok(KeyFacts { kid, .. }) => return Ok(Err((Cause::KeyDisabled, Some(kid)))),
@@ -137,7 +140,7 @@ impl Gate {
     async fn replace(
         &self,
         old: &Record<CustodyRecord>,
-        key: KeyIdentifier,
+        key: ChosenKey,
         identity: ClientId,
         kid: Kid,
         wrapped: &WrappedDek,
@@ -180,7 +183,7 @@ impl Gate {
 pub(crate) fn remove_custody(registry: RegistryId, batch: Batch) -> Batch {
     let id = registry.to_string();
     let batch = batch.delete(&CUSTODIES, &[&id]).delete(&ROTATIONS, &[&id]);
-    remove_causes(registry, batch)
+    remove_causes(registry, remove_detachment(registry, batch))
 }
 
 /// Logs that a registry stays at its version of the key, with the vault's cause, which Azure's text hides.

@@ -4,10 +4,10 @@
 
 use std::{fmt, str::FromStr};
 
-use sealock_core::{ClientId, KeyIdentifier, RegistryName, excerpt};
+use sealock_core::{ClientId, KeyIdentifier, RegistryName, VaultName, excerpt};
 use serde::{Deserialize, Serialize};
 
-use crate::Cause;
+use crate::{Cause, ChosenKey};
 
 /// A registry's service tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,8 +38,8 @@ pub enum Identity {
 /// The encryption that a request asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encryption {
-    /// The key. A registry follows the rotation of a key without a version.
-    pub key: Option<KeyIdentifier>,
+    /// The key.
+    pub key: Option<ChosenKey>,
     /// The identity.
     pub identity: Option<Identity>,
 }
@@ -136,6 +136,23 @@ pub enum Refusal {
         "usage error: key rotation is only applicable to registries with CMK enabled; {0} has none"
     )]
     RotationNeedsEncryption(RegistryName),
+    /// [`no_content_trust`]
+    #[error(
+        "this feature 'ContenTrust' is currently not supported when encryption is enable for the resource {0}. {HELP}"
+    )]
+    ContentTrust(String),
+    /// [`purge_protection`]
+    #[error(
+        "The vault {vault} of the key '{kid}' has no purge protection, which the key of the registry {registry} needs. Enable it, or set fidelity.require_purge_protection = false. {HELP}"
+    )]
+    PurgeProtectionMissing {
+        /// The registry.
+        registry: RegistryName,
+        /// The vault.
+        vault: VaultName,
+        /// The key's URL.
+        kid: String,
+    },
     /// [`no_downgrade`]
     #[error(
         "The registry {registry} cannot be changed to the SKU {sku}: its customer-managed key needs Premium. {HELP}"
@@ -160,9 +177,11 @@ const HELP_BYOK: &str =
     "For more information on bring your own key, please visit 'https://aka.ms/acr/cmk'.";
 
 impl Refusal {
-    /// The error code. Only `InvalidEncryptionKeyVaultProperties` is known to be Azure's.
+    /// The error code. Only `BlockedForEncryptionEnabledRegistry` and `InvalidEncryptionKeyVaultProperties` are known to
+    /// be Azure's.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::ContentTrust(_) => "BlockedForEncryptionEnabledRegistry",
             Self::EncryptionDiffers(_) => "EncryptionDiffers",
             Self::EncryptionOnlyAtCreation(_) => "EncryptionOnlyAtCreation",
             Self::EncryptionPermanent(_) => "EncryptionPermanent",
@@ -172,6 +191,7 @@ impl Refusal {
             Self::KeyInaccessible(_) => "KeyInaccessible",
             Self::KeyTypeUnsupported { .. } => "KeyTypeUnsupported",
             Self::PropertiesIncomplete(_) => "InvalidEncryptionKeyVaultProperties",
+            Self::PurgeProtectionMissing { .. } => "PurgeProtectionMissing",
             Self::RotationNeedsEncryption(_) => "RotationNeedsEncryption",
             Self::SkuDowngrade { .. } => "SkuDowngrade",
         }
@@ -238,7 +258,7 @@ pub fn no_downgrade(registry: &RegistryName, encrypted: bool, sku: Sku) -> Resul
 pub fn key_and_identity_together(
     registry: &RegistryName,
     encryption: &Encryption,
-) -> Result<(KeyIdentifier, Identity), Refusal> {
+) -> Result<(ChosenKey, Identity), Refusal> {
     match (&encryption.key, encryption.identity) {
         (Some(key), Some(identity)) => Ok((key.clone(), identity)),
         _ => Err(Refusal::PropertiesIncomplete(registry.clone())),
@@ -268,6 +288,40 @@ pub fn rsa_only(kid: &str, kty: &str) -> Result<(), Refusal> {
     Err(Refusal::KeyTypeUnsupported {
         kid: kid.to_owned(),
         kty: kty.to_owned(),
+    })
+}
+
+/// A registry with a customer-managed key has no Content Trust. The misspellings are the service's.
+///
+/// <https://github.com/Azure/PSRule.Rules.Azure/issues/1810>
+pub fn no_content_trust(
+    resource_id: &str,
+    encrypted: bool,
+    content_trust: bool,
+) -> Result<(), Refusal> {
+    if encrypted && content_trust {
+        return Err(Refusal::ContentTrust(resource_id.to_owned()));
+    }
+    Ok(())
+}
+
+/// The vault of a registry's key has purge protection. Azure required that in 2020, and recommends it today.
+///
+/// <https://learn.microsoft.com/azure/container-registry/tutorial-enable-customer-managed-keys>
+pub fn purge_protection(
+    registry: &RegistryName,
+    vault: &VaultName,
+    kid: &str,
+    required: bool,
+    is_on: bool,
+) -> Result<(), Refusal> {
+    if is_on || !required {
+        return Ok(());
+    }
+    Err(Refusal::PurgeProtectionMissing {
+        registry: registry.clone(),
+        vault: vault.clone(),
+        kid: kid.to_owned(),
     })
 }
 
@@ -364,6 +418,16 @@ mod tests {
 
         assert!(encrypted_only(&name, true).is_ok());
         assert!(encrypted_only(&name, false).is_err());
+
+        assert!(no_content_trust("id", false, true).is_ok());
+        assert!(no_content_trust("id", true, false).is_ok());
+        assert!(no_content_trust("id", true, true).is_err());
+
+        let vault = "kv1".parse().unwrap();
+        let protection = |required, is_on| purge_protection(&name, &vault, "kid", required, is_on);
+        assert!(protection(false, false).is_ok());
+        assert!(protection(true, true).is_ok());
+        assert!(protection(true, false).is_err());
 
         let key = Some("kv1/k1".parse().unwrap());
         let identity = Some(Identity::SystemAssigned);

@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sealock_core::{ClientId, KeyIdentifier, Kid};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -18,9 +19,15 @@ pub enum Cause {
     /// The vault's firewall does not let registries in.
     #[error("ForbiddenByFirewall")]
     ForbiddenByFirewall,
+    /// The vault's firewall lets a registry in with its system-assigned identity only.
+    #[error("ForbiddenByTrust")]
+    ForbiddenByTrust,
     /// The identity has no role that permits the operation.
     #[error("ForbiddenByRbac")]
     ForbiddenByRbac,
+    /// The managed identity is no longer assigned to the registry.
+    #[error("IdentityDetached")]
+    IdentityDetached,
     /// The managed identity no longer exists.
     #[error("IdentityNotFound")]
     IdentityNotFound,
@@ -59,7 +66,7 @@ impl Cause {
     /// <https://learn.microsoft.com/azure/container-registry/tutorial-troubleshoot-customer-managed-keys>
     pub fn message(self) -> &'static str {
         match self {
-            Self::IdentityNotFound => {
+            Self::IdentityDetached | Self::IdentityNotFound => {
                 "The identity associated with the registry is inactive. This could be due to attempted removal of the \
                  identity. Reassign the identity manually"
             }
@@ -79,6 +86,8 @@ pub struct KeyFacts {
     pub kty: String,
     /// True if the version may be used.
     pub enabled: bool,
+    /// True if its vault has purge protection.
+    pub purge_protection: bool,
 }
 
 /// The reason why the vault did not serve a registry.
@@ -118,6 +127,9 @@ pub trait KeyVault: Send + Sync + 'static {
         kid: &Kid,
         wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, VaultError>;
+
+    /// Returns the time at which `identity` was deleted. `None` while it exists.
+    async fn identity_deletion(&self, identity: ClientId) -> Result<Option<Timestamp>, VaultError>;
 
     /// Checks that `identity` could unwrap with `kid`. This call alone is not audited, since it uses no key.
     async fn judge_unwrap(&self, identity: ClientId, kid: &Kid) -> Result<(), VaultError>;

@@ -83,6 +83,10 @@ impl FromStr for KeyIdentifier {
         };
         let (vault, path) = if text.contains("://") {
             let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
+            let has_user = !url.username().is_empty() || url.password().is_some();
+            if has_user || url.query().is_some() || url.fragment().is_some() {
+                return Err(invalid("it has more than a host and a path".to_owned()));
+            }
             let host = url.host_str().unwrap_or_default();
             let vault = host.split('.').next().unwrap_or_default().to_owned();
             (vault, url.path().trim_start_matches('/').to_owned())
@@ -233,6 +237,9 @@ mod tests {
             "https://kv1/",
             "kv1/k1/x/y",
             "http://[::1]/keys/k",
+            "https://user:secret@kv1.vault.azure.net/keys/k1",
+            "https://kv1.vault.azure.net/keys/k1?api-version=7.4",
+            "https://kv1.vault.azure.net/keys/k1#x",
         ] {
             assert!(bad.parse::<KeyIdentifier>().is_err(), "{bad}");
         }

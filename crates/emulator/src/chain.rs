@@ -1,7 +1,8 @@
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sealock_cmk::{Cause, Custodian, KeyFacts, VaultError};
 use sealock_core::{ClientId, KeyIdentifier, Kid};
-use sealock_entra::Directory;
+use sealock_entra::{Directory, ServedIdentity};
 use sealock_vault::{
     EncryptionAlgorithm, Error, KeyFollowers, KeyVault, Requester, UnreachableReason,
     operation::{GetKey, UnwrapKey, WrapKey},
@@ -21,8 +22,13 @@ impl Chain {
     }
 
     async fn registry(&self, identity: ClientId) -> Result<Requester, VaultError> {
-        match self.directory.identity_by_client_id(identity).await {
-            Ok(Some(identity)) => Ok(Requester::registry(identity)),
+        let served = self.served_identity(identity).await?;
+        Ok(Requester::registry(served.identity))
+    }
+
+    async fn served_identity(&self, identity: ClientId) -> Result<ServedIdentity, VaultError> {
+        match self.directory.served_identity(identity).await {
+            Ok(Some(served)) => Ok(served),
             Ok(None) => Err(Cause::IdentityNotFound.into()),
             Err(error) if error.fault().is_some() => Err(error.into()),
             Err(error) => {
@@ -66,6 +72,7 @@ impl sealock_cmk::KeyVault for Chain {
             kid: bundle.kid,
             kty: bundle.kty.to_string(),
             enabled: bundle.attributes.enabled,
+            purge_protection: bundle.attributes.recovery.purge_protection,
         })
     }
 
@@ -101,6 +108,10 @@ impl sealock_cmk::KeyVault for Chain {
         Ok(unwrapped.await.map_err(vault_error)?.result)
     }
 
+    async fn identity_deletion(&self, identity: ClientId) -> Result<Option<Timestamp>, VaultError> {
+        Ok(self.served_identity(identity).await?.deleted)
+    }
+
     async fn judge_unwrap(&self, identity: ClientId, kid: &Kid) -> Result<(), VaultError> {
         let registry = self.registry(identity).await?;
         let key = kid.identifier();
@@ -131,6 +142,7 @@ fn cause(error: &Error) -> Cause {
             UnreachableReason::AddressNotAuthorized | UnreachableReason::BypassDisabled => {
                 Cause::ForbiddenByFirewall
             }
+            UnreachableReason::IdentityNotTrusted => Cause::ForbiddenByTrust,
         },
         Error::KeyDeleted { .. } => Cause::KeyDeleted,
         Error::KeyDisabled { .. } => Cause::KeyDisabled,

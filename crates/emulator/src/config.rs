@@ -7,9 +7,11 @@ use fs_err as fs;
 use jiff::SignedDuration;
 use sealock_cmk::Sku;
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, RegistryName, VaultName};
-use sealock_resource_manager::ProvisioningDelay;
+use sealock_resource_manager::{IdentityTypeCase, ProvisioningDelay};
 use sealock_store::metadata::EngineKind;
-use sealock_vault::{Curve, KeyPermission, KeySpec, KeyType, VaultSettings, VaultSku};
+use sealock_vault::{
+    Curve, KeyPermission, KeySpec, KeyType, TrustedServices, VaultSettings, VaultSku,
+};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
@@ -152,6 +154,12 @@ pub struct Fidelity {
     pub keyvault_throttling: bool,
     /// The duration of the asynchronous operations of Resource Manager.
     pub provisioning_delay: ProvisioningDelay,
+    /// The case of the identity types of registries.
+    pub identity_type_case: IdentityTypeCase,
+    /// True if the vault of a registry's key needs purge protection.
+    pub require_purge_protection: bool,
+    /// The identities with which a registry passes a vault's firewall.
+    pub trusted_services: TrustedServices,
 }
 
 impl Fidelity {
@@ -166,6 +174,7 @@ impl Fidelity {
         sealock_vault::Settings {
             delete_delay: self.keyvault_delete_delay,
             throttling: self.keyvault_throttling,
+            trusted_services: self.trusted_services,
         }
     }
 }
@@ -303,6 +312,14 @@ impl Config {
         config.check()?;
         config.origin = origin;
         Ok(config)
+    }
+
+    /// Returns the settings of the registries' keys.
+    pub(crate) fn custodian(&self) -> sealock_cmk::Settings {
+        sealock_cmk::Settings {
+            requires_purge_protection: self.fidelity.require_purge_protection,
+            ..self.cmk.clone()
+        }
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -34,7 +34,10 @@ use self::{
     call::{Answer, Call, ControlState},
     error::ControlError,
     principals::{applications, identities, role_assignments},
-    registries::{garbage, inspect, logins, repositories, scope_maps, tokens},
+    registries::{
+        garbage, identities as registry_identities, inspect, logins, repositories, scope_maps,
+        tokens,
+    },
     routes::Routes,
     vaults::{access, keys},
 };
@@ -144,6 +147,9 @@ fn guarded() -> Routes {
         .on(registries::create)
         .on(registries::delete)
         .on(registries::rotate_key)
+        .on(registry_identities::list)
+        .on(registry_identities::assign)
+        .on(registry_identities::remove)
         .on(repositories::list)
         .on(repositories::show)
         .on(repositories::delete)

@@ -58,7 +58,10 @@ impl Services {
         developer_secret: ClientSecret,
     ) -> Result<Self, Error> {
         let directory = Directory::open(store.clone(), clock.clone()).await?;
-        let directory = directory.with_developer_secret(developer_secret);
+        let cmk = config.custodian();
+        let directory = directory
+            .with_developer_secret(developer_secret)
+            .with_credential_lifetime(cmk.credential_lifetime());
         let tokens = TokenIssuer::new(directory.clone(), Arc::clone(&service_key));
         let vault = KeyVault::open(
             store.clone(),
@@ -75,7 +78,7 @@ impl Services {
             Arc::new(chain),
             clock.clone(),
             names.clone(),
-            &config.cmk,
+            &cmk,
         );
         let followers: Arc<dyn KeyFollowers> = Arc::new(FollowingRegistries(custodian.clone()));
         vault.set_followers(&followers);
@@ -96,6 +99,7 @@ impl Services {
             vaults: vault.clone(),
             registries: registries.clone(),
             provisioning_delay: config.fidelity.provisioning_delay,
+            identity_type_case: config.fidelity.identity_type_case,
             operation_begun: Notify::default(),
         };
         resource_manager.create_default_group().await?;

@@ -1,10 +1,10 @@
 use std::{ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sealock_core::{ClientId, Clock, IdentityName, PrincipalId, ResourceGroupName, TenantId};
 use sealock_store::{Batch, Store, Table};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
@@ -22,8 +22,27 @@ const IDENTITIES: Table<ManagedIdentity> = Table::control("identities");
 /// Keyed by the owner's ARM id in lower case.
 const SYSTEM_IDENTITIES: Table<ManagedIdentity> = Table::control("system-identities");
 
+/// The identities whose credentials may still serve, keyed by client id.
+const DEPARTED_IDENTITIES: Table<DepartedIdentity> = Table::control("departed-identities");
+
 /// The key of the only tenant's record.
 const HOME: &[&str] = &["home"];
+
+/// An identity that was deleted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct DepartedIdentity {
+    identity: ManagedIdentity,
+    deleted: Timestamp,
+}
+
+/// An identity that a service of Azure uses, or used until it was deleted.
+#[derive(Clone, Debug)]
+pub struct ServedIdentity {
+    /// The identity.
+    pub identity: ManagedIdentity,
+    /// The time of its deletion. `None` while it exists.
+    pub deleted: Option<Timestamp>,
+}
 
 /// The tenant with its managed identities and applications. Clones share them.
 #[derive(Clone)]
@@ -32,6 +51,8 @@ pub struct Directory {
     pub(crate) clock: Clock,
     /// The developer's secret until it is renewed. `None` accepts none.
     pub(crate) developer_secret: Option<Arc<ClientSecret>>,
+    /// The time for which the credential of a deleted identity may serve.
+    credential_lifetime: SignedDuration,
 }
 
 impl Directory {
@@ -44,6 +65,7 @@ impl Directory {
             store,
             clock,
             developer_secret: None,
+            credential_lifetime: SignedDuration::ZERO,
         };
         let store = &directory.store;
         let created = store.update(|| async {
@@ -64,6 +86,15 @@ impl Directory {
     pub fn with_developer_secret(self, secret: ClientSecret) -> Self {
         Self {
             developer_secret: Some(Arc::new(secret)),
+            ..self
+        }
+    }
+
+    /// Sets the time for which the credential of a deleted identity may serve.
+    #[must_use]
+    pub fn with_credential_lifetime(self, lifetime: SignedDuration) -> Self {
+        Self {
+            credential_lifetime: lifetime,
             ..self
         }
     }
@@ -161,9 +192,20 @@ impl Directory {
         Ok((identity, batch))
     }
 
-    /// Adds the removal of a resource's system-assigned identity to `batch`.
-    pub fn plan_system_identity_removal(&self, owner: &str, batch: Batch) -> Batch {
-        batch.delete(&SYSTEM_IDENTITIES, &[&name_key(owner)])
+    /// Adds the removal of a resource's system-assigned identity to `batch`, if it has one.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn plan_system_identity_removal(
+        &self,
+        owner: &str,
+        batch: Batch,
+    ) -> sealock_store::Result<Batch> {
+        let Some(identity) = self.system_identity(owner).await? else {
+            return Ok(batch);
+        };
+        let batch = batch.delete(&SYSTEM_IDENTITIES, &[&name_key(owner)]);
+        self.plan_departure(&identity, batch).await
     }
 
     /// Returns the system-assigned identity of the resource with the ARM id `owner`, if it has one.
@@ -247,6 +289,55 @@ impl Directory {
         Ok(None)
     }
 
+    /// Returns the identity with this client id, even if it was deleted, as long as its credential serves.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn served_identity(
+        &self,
+        id: ClientId,
+    ) -> sealock_store::Result<Option<ServedIdentity>> {
+        if let Some(identity) = self.identity_by_client_id(id).await? {
+            return Ok(Some(ServedIdentity {
+                identity,
+                deleted: None,
+            }));
+        }
+        let key = id.to_string();
+        let departed = self.store.get(&DEPARTED_IDENTITIES, &[&key]).await?;
+        let serving = departed.filter(|departed| self.credential_serves(departed));
+        Ok(serving.map(|departed| ServedIdentity {
+            identity: departed.identity.clone(),
+            deleted: Some(departed.deleted),
+        }))
+    }
+
+    fn credential_serves(&self, departed: &DepartedIdentity) -> bool {
+        self.now().duration_since(departed.deleted) < self.credential_lifetime
+    }
+
+    /// Adds to `batch` the memory of an identity that is deleted now, and the removal of what is no longer needed.
+    async fn plan_departure(
+        &self,
+        identity: &ManagedIdentity,
+        batch: Batch,
+    ) -> sealock_store::Result<Batch> {
+        let now = self.now();
+        let departed = DepartedIdentity {
+            identity: identity.clone(),
+            deleted: now,
+        };
+        let key = identity.client_id.to_string();
+        let mut batch = batch.put(&DEPARTED_IDENTITIES, &[&key], &departed);
+        let mut entries = self.store.scan(&DEPARTED_IDENTITIES, &[], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
+            if !self.credential_serves(&entry.record) {
+                batch = batch.delete(&DEPARTED_IDENTITIES, &[&entry.key.concat()]);
+            }
+        }
+        Ok(batch)
+    }
+
     /// Deletes an identity. Its access policies and role assignments remain without effect.
     ///
     /// # Errors
@@ -259,8 +350,10 @@ impl Directory {
             let found = self.store.get(&IDENTITIES, &key).await?;
             match found.filter(|found| found.client_id == identity.client_id) {
                 Some(found) => {
-                    let batch = Batch::new().expect(&IDENTITIES, &key, &found);
-                    Ok((batch.delete(&IDENTITIES, &key), ()))
+                    let batch = Batch::new()
+                        .expect(&IDENTITIES, &key, &found)
+                        .delete(&IDENTITIES, &key);
+                    Ok((self.plan_departure(&found, batch).await?, ()))
                 }
                 None => Err(Error::IdentityNotFound { name: name.clone() }),
             }

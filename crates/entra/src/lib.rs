@@ -13,7 +13,7 @@ mod resource;
 mod roles;
 mod tokens;
 
-pub use directory::{Directory, TENANT};
+pub use directory::{Directory, ServedIdentity, TENANT};
 pub use error::{Error, InvalidToken, Result};
 pub use principals::{
     application::Application,

@@ -56,7 +56,9 @@ impl Registries {
             let directory = self.entra.directory();
             let resource_id = existing.resource_id();
             let batch = directory.delete_roles_within(&resource_id, batch).await?;
-            let batch = directory.plan_system_identity_removal(&resource_id, batch);
+            let batch = directory
+                .plan_system_identity_removal(&resource_id, batch)
+                .await?;
             let batch = self.plan_identities_removal(id, batch).await?;
             Ok::<_, Error>((batch, (existing.value, lock)))
         });

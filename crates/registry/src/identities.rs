@@ -3,8 +3,8 @@
 use std::ops::Bound;
 
 use futures_util::TryStreamExt as _;
-use sealock_cmk::{Identity, rules};
-use sealock_core::{ClientId, KeyIdentifier, PrincipalId, RegistryId};
+use sealock_cmk::{ChosenKey, Identity, rules};
+use sealock_core::{ClientId, PrincipalId, RegistryId};
 use sealock_entra::ManagedIdentity;
 use sealock_store::{Batch, Table};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,15 @@ pub struct AssignedIdentity {
     pub client_id: ClientId,
     /// Its principal id.
     pub principal_id: PrincipalId,
+}
+
+/// An identity to assign to a registry.
+#[derive(Clone, Debug)]
+pub enum AssignableIdentity {
+    /// The registry's own.
+    System,
+    /// A user-assigned one.
+    User(AssignedIdentity),
 }
 
 /// The identities that a request assigns to a registry.
@@ -73,22 +82,187 @@ impl Registries {
         directory.system_identity(&registry.resource_id()).await
     }
 
-    /// Assigns an identity to a registry, if the identity exists and is not assigned yet.
+    /// Assigns an identity to a registry. An identity that uses the registry's key again restores the registry.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn assign_identity(
         &self,
         registry: &RegistryRecord,
-        client_id: ClientId,
-    ) -> Result<(), sealock_store::Error> {
+        identity: &AssignableIdentity,
+    ) -> Result<(), sealock_cmk::Error> {
+        let mut identities = self.identities(registry).await?;
+        match identity {
+            AssignableIdentity::System => identities.has_system_assigned = true,
+            AssignableIdentity::User(identity) => {
+                let mut assigned = identities.user_assigned.iter();
+                if !assigned.any(|it| it.client_id == identity.client_id) {
+                    identities.user_assigned.push(identity.clone());
+                }
+            }
+        }
+        self.set_identities(registry, &identities).await
+    }
+
+    /// Removes an identity from a registry, even if it uses the registry's key. Returns false if it is not assigned.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn remove_identity(
+        &self,
+        registry: &RegistryRecord,
+        identity: &AssignableIdentity,
+    ) -> Result<bool, sealock_cmk::Error> {
+        let mut identities = self.identities(registry).await?;
+        let before = identities.clone();
+        match identity {
+            AssignableIdentity::System => identities.has_system_assigned = false,
+            AssignableIdentity::User(identity) => identities
+                .user_assigned
+                .retain(|it| it.client_id != identity.client_id),
+        }
+        let is_assigned = identities != before;
+        if is_assigned {
+            self.set_identities(registry, &identities).await?;
+        }
+        Ok(is_assigned)
+    }
+
+    /// Assigns exactly the `requested` identities to a registry, of which none uses its key, and refuses. As in Azure, the
+    /// attempt to remove the identity in use fails, and detaches it all the same.
+    ///
+    /// <https://learn.microsoft.com/azure/container-registry/tutorial-troubleshoot-customer-managed-keys>
+    ///
+    /// # Errors
+    /// [`rules::identity_is_assigned`], or the store fails.
+    pub async fn detach_identity_in_use(
+        &self,
+        registry: &RegistryRecord,
+        requested: &RequestedIdentities,
+    ) -> Result<(), sealock_cmk::Error> {
+        self.set_identities(registry, requested).await?;
+        self.check_identity_in_use(registry, false).await
+    }
+
+    /// Returns true unless the identity that uses a registry's key is assigned, and not among the `requested` ones.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn keeps_identity_in_use(
+        &self,
+        registry: &RegistryRecord,
+        requested: &RequestedIdentities,
+    ) -> Result<bool, sealock_cmk::Error> {
+        let included = self.includes_identity_in_use(registry, requested).await?;
+        Ok(included.unwrap_or(true) || self.custodian.is_detached(registry.id).await?)
+    }
+
+    async fn set_identities(
+        &self,
+        registry: &RegistryRecord,
+        requested: &RequestedIdentities,
+    ) -> Result<(), sealock_cmk::Error> {
+        let updated = self.store.update(|| async {
+            let batch = self
+                .plan_identities(registry, requested, Batch::new())
+                .await?;
+            Ok::<_, sealock_cmk::Error>((batch, ()))
+        });
+        updated.await?;
+        self.replace_deleted_identity(registry).await
+    }
+
+    /// Lets a registry whose identity was deleted use its key as another of its identities, if one of them may.
+    pub(crate) async fn replace_deleted_identity(
+        &self,
+        registry: &RegistryRecord,
+    ) -> Result<(), sealock_cmk::Error> {
         let directory = self.entra.directory();
-        if let Some(identity) = directory.identity_by_client_id(client_id).await? {
-            let key = [&*registry.id.to_string(), &client_id.to_string()];
-            let batch = Batch::new().put(&IDENTITIES, &key, &AssignedIdentity::from(&identity));
-            let _unconditional = self.store.commit(batch).await?;
+        let Some(in_use) = self.custodian.key_in_use(registry.id).await? else {
+            return Ok(());
+        };
+        let in_use = directory.identity_by_client_id(in_use.identity).await?;
+        if in_use.is_some() {
+            return Ok(());
+        }
+        let user_assigned = self.user_assigned_identities(registry.id).await?;
+        let mut candidates: Vec<_> = user_assigned.into_iter().map(|it| it.client_id).collect();
+        let system = self.system_assigned_identity(registry).await?;
+        candidates.extend(system.map(|system| system.client_id));
+        let resource_id = registry.resource_id_in_errors();
+        for candidate in candidates {
+            if directory.identity_by_client_id(candidate).await?.is_none() {
+                continue;
+            }
+            let rotated = self.custodian.rotate(
+                registry.id,
+                &registry.name,
+                &resource_id,
+                None,
+                Some(candidate),
+            );
+            match rotated.await {
+                // This one may not use the key.
+                Err(sealock_cmk::Error::Refused(_)) => {}
+                done => return done,
+            }
         }
         Ok(())
+    }
+
+    async fn identities(
+        &self,
+        registry: &RegistryRecord,
+    ) -> Result<RequestedIdentities, sealock_store::Error> {
+        Ok(RequestedIdentities {
+            has_system_assigned: self.system_assigned_identity(registry).await?.is_some(),
+            user_assigned: self.user_assigned_identities(registry.id).await?,
+        })
+    }
+
+    /// Returns true if the identity that uses a registry's key is among the `requested` ones. `None` for a registry without
+    /// a customer-managed key.
+    async fn includes_identity_in_use(
+        &self,
+        registry: &RegistryRecord,
+        requested: &RequestedIdentities,
+    ) -> Result<Option<bool>, sealock_cmk::Error> {
+        let Some(in_use) = self.custodian.key_in_use(registry.id).await? else {
+            return Ok(None);
+        };
+        let mut user_assigned = requested.user_assigned.iter();
+        if user_assigned.any(|it| it.client_id == in_use.identity) {
+            return Ok(Some(true));
+        }
+        let system = self.system_assigned_identity(registry).await?;
+        let is_system = system.is_some_and(|system| system.client_id == in_use.identity);
+        Ok(Some(is_system && requested.has_system_assigned))
+    }
+
+    /// The identity that uses a registry's key stays assigned.
+    pub(crate) async fn identity_in_use_stays(
+        &self,
+        registry: &RegistryRecord,
+        requested: &RequestedIdentities,
+    ) -> Result<(), sealock_cmk::Error> {
+        let stays = self.keeps_identity_in_use(registry, requested).await?;
+        self.check_identity_in_use(registry, stays).await
+    }
+
+    async fn check_identity_in_use(
+        &self,
+        registry: &RegistryRecord,
+        is_assigned: bool,
+    ) -> Result<(), sealock_cmk::Error> {
+        let Some(in_use) = self.custodian.key_in_use(registry.id).await? else {
+            return Ok(());
+        };
+        Ok(rules::identity_is_assigned(
+            &registry.name,
+            &registry.resource_id_in_errors(),
+            &in_use.identity.to_string(),
+            is_assigned,
+        )?)
     }
 
     /// Rotates a registry's key: wraps its DEK under another key, or as another of its identities. Both default to those
@@ -99,9 +273,11 @@ impl Registries {
     pub async fn rotate_key(
         &self,
         registry: &RegistryRecord,
-        key: Option<KeyIdentifier>,
+        key: Option<ChosenKey>,
         identity: Option<Identity>,
     ) -> Result<(), sealock_cmk::Error> {
+        let is_detached = self.custodian.is_detached(registry.id).await?;
+        self.check_identity_in_use(registry, !is_detached).await?;
         let RegistryRecord { id, name, .. } = registry;
         let resource_id = registry.resource_id_in_errors();
         let client_id = match identity {
@@ -146,8 +322,8 @@ impl Registries {
         }
     }
 
-    /// Adds the assignment of exactly the `requested` identities to `batch`. The identity that wraps the registry's DEK
-    /// must stay. A system-assigned identity that is removed and assigned again has other ids.
+    /// Adds the assignment of exactly the `requested` identities to `batch`. A system-assigned identity that is removed and
+    /// assigned again has other ids.
     pub(crate) async fn plan_identities(
         &self,
         registry: &RegistryRecord,
@@ -156,19 +332,9 @@ impl Registries {
     ) -> Result<Batch, sealock_cmk::Error> {
         let (id, owner) = (registry.id.to_string(), registry.resource_id());
         let directory = self.entra.directory();
-        let system = directory.system_identity(&owner).await?;
-        if registry.encrypted
-            && let Some(in_use) = self.custodian.key_in_use(registry.id).await?
-        {
-            let mut user_assigned = requested.user_assigned.iter();
-            let is_system = system.is_some_and(|system| system.client_id == in_use.identity);
-            rules::identity_is_assigned(
-                &registry.name,
-                &registry.resource_id_in_errors(),
-                &in_use.identity.to_string(),
-                user_assigned.any(|it| it.client_id == in_use.identity)
-                    || is_system && requested.has_system_assigned,
-            )?;
+        if let Some(included) = self.includes_identity_in_use(registry, requested).await? {
+            let planned = self.custodian.plan_attachment(registry.id, included, batch);
+            batch = planned.await?;
         }
         for existing in self.user_assigned_identities(registry.id).await? {
             let mut kept = requested.user_assigned.iter();
@@ -181,7 +347,8 @@ impl Registries {
             batch = batch.put(&IDENTITIES, &key, identity);
         }
         if !requested.has_system_assigned {
-            return Ok(directory.plan_system_identity_removal(&owner, batch));
+            let planned = directory.plan_system_identity_removal(&owner, batch);
+            return Ok(planned.await?);
         }
         #[expect(
             clippy::expect_used,

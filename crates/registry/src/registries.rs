@@ -115,8 +115,12 @@ impl Registries {
             let lock = self.custodian.lock(record.id).await?;
             Ok::<_, Error>((batch, (record, is_new, lock)))
         });
-        let (record, is_new, _lock) = updated.await?;
+        let (record, is_new, lock) = updated.await?;
         self.custodian.write_second_copy(record.id).await?;
+        drop(lock);
+        if request.identities.is_some() && !is_new {
+            self.replace_deleted_identity(&record).await?;
+        }
         Ok((record, is_new))
     }
 
@@ -141,7 +145,10 @@ impl Registries {
             None => self.create(name, request).await?,
         };
         let batch = match &request.identities {
-            Some(identities) => self.plan_identities(&record, identities, batch).await?,
+            Some(identities) => {
+                self.identity_in_use_stays(&record, identities).await?;
+                self.plan_identities(&record, identities, batch).await?
+            }
             None => batch,
         };
         let batch = self.plan_logins(&record, request.logins, batch).await?;

@@ -8,6 +8,7 @@ mod access;
 mod error;
 mod groups;
 pub mod http;
+mod identity_type;
 mod manager;
 mod operations;
 mod registries;
@@ -15,5 +16,6 @@ mod resource_type;
 mod resources;
 
 pub use error::{Error, Result};
+pub use identity_type::IdentityTypeCase;
 pub use manager::ResourceManager;
 pub use operations::{Action, End, Failure, Operation, ProvisioningDelay};

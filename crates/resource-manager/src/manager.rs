@@ -5,7 +5,7 @@ use sealock_store::Store;
 use sealock_vault::KeyVault;
 use tokio::sync::Notify;
 
-use crate::ProvisioningDelay;
+use crate::{IdentityTypeCase, ProvisioningDelay};
 
 /// The services whose resources Resource Manager manages.
 pub struct ResourceManager {
@@ -25,6 +25,8 @@ pub struct ResourceManager {
     pub registries: Registries,
     /// The duration of asynchronous operations.
     pub provisioning_delay: ProvisioningDelay,
+    /// The case of the identity types of registries.
+    pub identity_type_case: IdentityTypeCase,
     /// Wakes the task that ends operations, when one begins that ends later.
     pub operation_begun: Notify,
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use sealock_cmk::{Encryption, Identity, KeyInUse, Sku};
-use sealock_core::{IdentityName, KeyIdentifier, RegistryName, ResourceGroupName, excerpt};
+use sealock_cmk::{ChosenKey, Encryption, Identity, KeyInUse, Sku};
+use sealock_core::{IdentityName, RegistryName, ResourceGroupName, excerpt};
 use sealock_entra::{Caller, Tags, TrackedResource};
 use sealock_registry::{
     AssignedIdentity, LoginChange, NetworkChange, Registry, RegistryRecord, RegistryRequest,
@@ -29,6 +29,8 @@ pub(crate) struct RegistryChange {
     pub(crate) encryption: Option<EncryptionChange>,
     pub(crate) logins: LoginChange,
     pub(crate) network: NetworkChange,
+    /// True if the request enables Content Trust.
+    pub(crate) content_trust: bool,
 }
 
 /// A change of a registry's identities.
@@ -44,7 +46,7 @@ pub(crate) struct IdentitiesChange {
 #[derive(Debug)]
 pub(crate) struct EncryptionChange {
     pub(crate) is_enabled: bool,
-    pub(crate) key: Option<KeyIdentifier>,
+    pub(crate) key: Option<ChosenKey>,
     pub(crate) identity: Option<Identity>,
 }
 
@@ -117,6 +119,8 @@ impl ResourceManager {
         change: RegistryChange,
     ) -> Result<Registry> {
         self.registry_name_is_free(name).await?;
+        let wants_key = change.encryption.as_ref().is_some_and(|it| it.is_enabled);
+        content_trust_is_blocked(name, &resource, wants_key, change.content_trust)?;
         let identities = match change.identities {
             Some(wanted) => self.wanted_identities(None, wanted).await?,
             None => RequestedIdentities::default(),
@@ -154,6 +158,12 @@ impl ResourceManager {
         author: &Caller,
     ) -> Result<Registry> {
         let record = &*registry.record;
+        content_trust_is_blocked(
+            &record.name,
+            &record.resource,
+            record.encrypted,
+            change.content_trust,
+        )?;
         let wanted = match change.identities {
             Some(wanted) => Some(self.wanted_identities(Some(record), wanted).await?),
             None => None,
@@ -201,6 +211,16 @@ impl ResourceManager {
             }
             None => {}
         }
+        if let Some(wanted) = &wanted
+            && !self
+                .registries
+                .keeps_identity_in_use(record, wanted)
+                .await?
+        {
+            self.registries
+                .detach_identity_in_use(record, wanted)
+                .await?;
+        }
         let changed = record.resource.clone().changed_by(author, self.clock.now());
         request.resource = TrackedResource {
             tags: change.tags.unwrap_or_else(|| changed.tags.clone()),
@@ -229,7 +249,9 @@ impl ResourceManager {
             None => None,
         };
         if let Some(in_use) = self.registries.key_in_use(record).await?
-            && encryption.key.as_ref() == Some(&in_use.key)
+            && let Some(key) = &encryption.key
+            && key.identifier == in_use.key.identifier
+            && key.url(&self.names) == in_use.key.url(&self.names)
             && identity == Some(in_use.identity)
         {
             return Ok(());
@@ -338,6 +360,27 @@ fn encryption_of(in_use: &KeyInUse) -> Encryption {
 fn encryption_is_complete(name: &RegistryName, encryption: &Encryption) -> Result<()> {
     sealock_cmk::rules::key_and_identity_together(name, encryption)
         .map_err(sealock_cmk::Error::from)?;
+    Ok(())
+}
+
+/// A registry with a customer-managed key has no Content Trust, and no other registry of the emulator has it.
+///
+/// <https://github.com/Azure/PSRule.Rules.Azure/issues/1810>
+fn content_trust_is_blocked(
+    name: &RegistryName,
+    resource: &TrackedResource,
+    encrypted: bool,
+    content_trust: bool,
+) -> Result<()> {
+    let id = resource.id(REGISTRY, name.as_str());
+    sealock_cmk::rules::no_content_trust(&id, encrypted, content_trust)
+        .map_err(sealock_cmk::Error::from)?;
+    if content_trust {
+        return Err(Error::PropertyUnsupported {
+            property: "policies.trustPolicy.status",
+            value: "\"enabled\"".to_owned(),
+        });
+    }
     Ok(())
 }
 

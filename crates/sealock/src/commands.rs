@@ -81,6 +81,14 @@ impl Commands {
             | Hint::Unknown => {
                 return None;
             }
+            Hint::AllowAllAddresses { vault } => {
+                format!(
+                    "vault network update {vault} --default-action allow --public-access enabled"
+                )
+            }
+            Hint::AssignIdentity { registry, identity } => {
+                format!("registry identity assign {identity} --registry {registry}")
+            }
             Hint::AllowAzureServices { vault } => {
                 format!("vault network update {vault} --bypass azure-services")
             }
@@ -97,7 +105,7 @@ impl Commands {
                 format!("registry rotate-key {registry} --key KEY --identity NAME")
             }
             Hint::ChangeIdentity { registry } => {
-                format!("registry rotate-key {registry} --identity NAME")
+                format!("registry identity assign NAME --registry {registry}")
             }
             Hint::CollectGarbage { registry } => match registry {
                 Some(registry) => format!("registry gc {registry}"),
@@ -150,6 +158,9 @@ impl Commands {
             Hint::ListKeys { vault } => format!("key list --vault {vault}"),
             Hint::ListOperations => "operation list".to_owned(),
             Hint::ListRegistries => "registry list".to_owned(),
+            Hint::ListRegistryIdentities { registry } => {
+                format!("registry identity list {registry}")
+            }
             Hint::ListRoleAssignments => "role list".to_owned(),
             Hint::ListScopeMaps { registry } => {
                 format!("registry scope-map list --registry {registry}")
@@ -251,7 +262,9 @@ fn describe_action(hint: &Hint) -> &str {
     match hint {
         Hint::Advice { text } => text,
         Hint::AllowPurge => "to confirm, add --yes",
+        Hint::AllowAllAddresses { .. } => "let every address in",
         Hint::AllowAzureServices { .. } => "let trusted Azure services in",
+        Hint::AssignIdentity { .. } => "assign it again",
         Hint::AssignRole { vault: None, .. } => "assign it in a vault",
         Hint::AssignRole { .. } => "assign a role",
         Hint::AwaitDelay => {
@@ -262,7 +275,7 @@ fn describe_action(hint: &Hint) -> &str {
         }
         Hint::AwaitRetention => "wait until it is purged at the end of its retention",
         Hint::ChangeEncryption { .. } => "change it",
-        Hint::ChangeIdentity { .. } => "switch to another identity",
+        Hint::ChangeIdentity { .. } => "assign another identity",
         Hint::CollectGarbage { .. } => "remove unreferenced blobs",
         Hint::CreateApplication { .. }
         | Hint::CreateIdentity { .. }
@@ -284,6 +297,7 @@ fn describe_action(hint: &Hint) -> &str {
         Hint::ListKeys { .. } => "list the vault's keys, including deleted ones,",
         Hint::ListOperations => "list the operations",
         Hint::ListRegistries => "list the registries",
+        Hint::ListRegistryIdentities { .. } => "list its identities",
         Hint::ListRoleAssignments => "list the role assignments",
         Hint::ListScopeMaps { .. } => "list the scope maps",
         Hint::ListTokens { .. } => "list the tokens",
@@ -317,6 +331,10 @@ fn describe_cause(cause: Cause) -> &'static str {
         Cause::ForbiddenByConnection => "public network access to the vault is disabled",
         Cause::ForbiddenByFirewall => "the vault's firewall blocks registries",
         Cause::ForbiddenByRbac => "the identity has no role that permits using the key",
+        Cause::ForbiddenByTrust => {
+            "the vault's firewall lets registries in with their system-assigned identities only (fidelity.trusted_services)"
+        }
+        Cause::IdentityDetached => "the identity is no longer assigned to the registry",
         Cause::IdentityNotFound => "the identity does not exist",
         Cause::KeyDeleted => "the key is deleted",
         Cause::KeyDisabled => "the key version is disabled",

@@ -1,5 +1,6 @@
 mod credential;
 mod garbage;
+mod identity;
 mod scope_map;
 mod token;
 
@@ -14,7 +15,8 @@ use sealock_api::{
 use sealock_core::{IdentityName, KeyIdentifier, RegistryName};
 
 use self::{
-    credential::CredentialCommand, garbage::Gc, scope_map::ScopeMapCommand, token::TokenCommand,
+    credential::CredentialCommand, garbage::Gc, identity::IdentityCommand,
+    scope_map::ScopeMapCommand, token::TokenCommand,
 };
 use crate::{
     client::Client,
@@ -70,6 +72,9 @@ Examples:
     /// Rewrap a registry's data encryption key with its key's current version, or with another key
     #[command(after_help = "Example:\n  sealock registry rotate-key --key sealock/other-key")]
     RotateKey(RotateKey),
+    /// Manage the identities that are assigned to a registry
+    #[command(subcommand, after_help = "Example:\n  sealock registry identity list")]
+    Identity(IdentityCommand),
     /// Delete a registry with all its content for good; its key stays
     #[command(after_help = "Example:\n  sealock registry delete myregistry --yes")]
     Delete(Delete),
@@ -140,6 +145,7 @@ impl RegistryCommand {
             Self::ScopeMap(command) => command.run(client, output),
             Self::ShowUsage(registry) => garbage::show_usage(registry, client, output),
             Self::Gc(gc) => gc.run(client, output),
+            Self::Identity(command) => command.run(client, output),
             Self::RotateKey(rotate_key) => rotate_key.run(client, output),
             Self::Delete(Delete { name }) => {
                 if !yes {

@@ -10,7 +10,7 @@ mod roles;
 
 pub(crate) use self::{network::IP_RULE_LIMIT, policies::at_most_1024_policies};
 pub use self::{
-    network::{IpRule, UnreachableReason, VirtualNetworkRule, may_reach},
+    network::{IpRule, TrustedServices, UnreachableReason, VirtualNetworkRule, may_reach},
     permission::KeyPermission,
     policy_permissions::{ContentKind, PermissionNames, PolicyPermissions},
     requester::{Client, Origin, Requester},

@@ -28,7 +28,7 @@ mod views;
 pub use audit::{AuditEvent, AuditIdentity, AuditProperties, Claim, KeyProperties};
 pub use authorization::{
     Client, ContentKind, IpRule, KeyPermission, Origin, PermissionNames, PolicyPermissions,
-    Requester, UnreachableReason, VirtualNetworkRule, may_reach,
+    Requester, TrustedServices, UnreachableReason, VirtualNetworkRule, may_reach,
 };
 pub use crypto::{
     AesSize, CryptoResult, Curve, Encrypted, EncryptionAlgorithm, JsonWebKey, PublicKey, Sha,

@@ -8,20 +8,22 @@ use sealock_store::{Batch, Lock, Store};
 use tokio::sync::Notify;
 
 use crate::{
-    Result, audit::Quota, crypto::workload::Workload, keys::followers::Followers,
+    Result, TrustedServices, audit::Quota, crypto::workload::Workload, keys::followers::Followers,
     records::Deletion, throttling::Throttling,
 };
 
 /// Held shared while a private key is stored but its version is not yet committed. The sweep takes it exclusively.
 pub(crate) const CREATIONS: Lock = Lock::new("key-creations");
 
-/// The settings for Azure's delays and limits, which cost time.
+/// The settings in which Azure's delays, limits and trust are chosen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// The duration of a deletion or recovery.
     pub delete_delay: SignedDuration,
     /// True if a vault refuses more requests than one of Azure's serves within ten seconds.
     pub throttling: bool,
+    /// The identities with which a registry passes a vault's firewall.
+    pub trusted_services: TrustedServices,
 }
 
 /// The state that all operations share. Its methods lie in the modules of their nouns.

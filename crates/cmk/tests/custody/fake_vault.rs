@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sealock_cmk::{Cause, KeyFacts, KeyVault, VaultError};
 use sealock_core::{ClientId, KeyIdentifier, Kid};
 use zeroize::Zeroizing;
@@ -29,6 +30,7 @@ pub(crate) struct State {
     pub(crate) refuses_wrap: Option<Cause>,
     pub(crate) fails_with: Option<io::ErrorKind>,
     pub(crate) unwraps_to: Option<Vec<u8>>,
+    pub(crate) identity_deletion: Option<Timestamp>,
 }
 
 impl Default for State {
@@ -41,6 +43,7 @@ impl Default for State {
             refuses_wrap: None,
             fails_with: None,
             unwraps_to: None,
+            identity_deletion: None,
         }
     }
 }
@@ -51,6 +54,10 @@ pub(crate) fn version(n: u8) -> String {
 
 #[async_trait]
 impl KeyVault for FakeVault {
+    async fn identity_deletion(&self, _: ClientId) -> Result<Option<Timestamp>, VaultError> {
+        Ok(self.state.lock().unwrap().identity_deletion)
+    }
+
     async fn judge_unwrap(&self, _: ClientId, _: &Kid) -> Result<(), VaultError> {
         match self.state.lock().unwrap().refuses_unwrap {
             Some(cause) => Err(cause.into()),
@@ -70,6 +77,7 @@ impl KeyVault for FakeVault {
                 .unwrap(),
             kty: state.kty.to_owned(),
             enabled: state.enabled,
+            purge_protection: false,
         })
     }
 

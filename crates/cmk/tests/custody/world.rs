@@ -38,7 +38,10 @@ impl World {
             Arc::clone(&vault) as Arc<dyn KeyVault>,
             clock.clone(),
             PublicName::parse("localhost", 5000).unwrap(),
-            &Settings { propagation },
+            &Settings {
+                propagation,
+                ..Settings::default()
+            },
         );
         let registry = RegistryId::random();
         let establishment = establish(&custodian, registry, key).await.unwrap();
@@ -99,7 +102,7 @@ impl World {
 
     pub(crate) async fn wrapping_version(&self) -> String {
         let (status, _) = self.custodian.status(self.registry).await.unwrap();
-        status.kid.version.to_string()
+        status.in_use.kid.version.to_string()
     }
 }
 

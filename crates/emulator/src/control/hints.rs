@@ -203,6 +203,14 @@ pub(crate) fn for_revocation(
             principal: principal?,
             vault: Some(vault),
         },
+        Cause::ForbiddenByTrust => Hint::AllowAllAddresses { vault },
+        Cause::IdentityDetached => match identity {
+            Some(identity) => Hint::AssignIdentity {
+                registry: registry.clone(),
+                identity: identity.clone(),
+            },
+            None => change_identity(registry),
+        },
         Cause::IdentityNotFound => change_identity(registry),
         Cause::KeyDeleted => Hint::RecoverKey { vault, key },
         Cause::KeyDisabled => for_version(enable_key),

@@ -1,4 +1,5 @@
 pub(super) mod garbage;
+pub(super) mod identities;
 pub(super) mod inspect;
 pub(super) mod logins;
 pub(super) mod repositories;
@@ -9,6 +10,7 @@ pub(super) mod view;
 use sealock_api as api;
 use sealock_cmk::{Encryption, Identity, Refusal, Sku, rules};
 use sealock_core::RegistryName;
+use sealock_registry::{AssignableIdentity, AssignedIdentity};
 
 use self::view::{all, view};
 use super::{
@@ -20,8 +22,8 @@ use super::{
 };
 use crate::services::Services;
 
-/// The names that Azure's clients use for a registry's system-assigned identity.
-const SYSTEM_IDENTITY: [&str; 2] = ["system", "[system]"];
+/// The name of a registry's system-assigned identity. `az` writes it in brackets.
+const SYSTEM_IDENTITY: &str = "system";
 
 pub(super) async fn list(call: Call<api::ListRegistries>) -> Answer<api::Registries> {
     Ok(api::Registries {
@@ -38,7 +40,7 @@ pub(super) async fn create(call: Call<api::CreateRegistry>) -> Answer<Reply<api:
     let Call { services, body, .. } = call;
     let name = &call.path.registry;
     let encryption = Encryption {
-        key: body.key,
+        key: body.key.map(Into::into),
         identity: identity(&services, body.identity.as_deref()).await?,
     };
     let sku = body.sku.translate().unwrap_or(Sku::Premium);
@@ -64,12 +66,22 @@ pub(super) async fn rotate_key(
     let record = &registry.record;
     rules::encrypted_only(&record.name, record.encrypted).map_err(sealock_cmk::Error::from)?;
     let identity = identity(&services, body.identity.as_deref()).await?;
+    let assignable = match identity {
+        Some(Identity::UserAssigned(client_id)) => {
+            let found = services.directory.identity_by_client_id(client_id).await?;
+            found.map(|found| AssignableIdentity::User(AssignedIdentity::from(&found)))
+        }
+        _ => None,
+    };
     report_effect_of(&services, async {
         let registries = &services.registries;
-        if let Some(Identity::UserAssigned(client_id)) = identity {
-            registries.assign_identity(record, client_id).await?;
+        if let Some(assignable) = assignable {
+            registries.assign_identity(record, &assignable).await?;
         }
-        match registries.rotate_key(record, body.key, identity).await {
+        match registries
+            .rotate_key(record, body.key.map(Into::into), identity)
+            .await
+        {
             Ok(()) => view(&services, registry.clone()).await,
             Err(error) => Err(explain(&services, &record.name, error.into()).await),
         }
@@ -107,7 +119,7 @@ async fn identity(services: &Services, name: Option<&str>) -> Answer<Option<Iden
     let Some(name) = name else {
         return Ok(None);
     };
-    if SYSTEM_IDENTITY.contains(&name) {
+    if name.trim_matches(['[', ']']) == SYSTEM_IDENTITY {
         return Ok(Some(Identity::SystemAssigned));
     }
     let identity = services.directory.identity(&name.parse()?).await?;

@@ -124,7 +124,7 @@ impl Seeding<'_> {
             None => None,
         };
         let encryption = Encryption {
-            key: seed.key.clone(),
+            key: seed.key.clone().map(Into::into),
             identity: identity.map(Identity::UserAssigned),
         };
         let registries = &self.services.registries;
@@ -145,7 +145,9 @@ impl Seeding<'_> {
         let field = match &error {
             sealock_registry::Error::Custody(sealock_cmk::Error::Refused(refusal)) => match refusal
             {
-                Refusal::KeyInaccessible(_) | Refusal::KeyTypeUnsupported { .. } => ", key",
+                Refusal::KeyInaccessible(_)
+                | Refusal::KeyTypeUnsupported { .. }
+                | Refusal::PurgeProtectionMissing { .. } => ", key",
                 Refusal::EncryptionNeedsPremium { .. } => ", sku",
                 Refusal::PropertiesIncomplete(_) => ", key and identity",
                 _ => "",

@@ -63,14 +63,15 @@ impl Service {
             return Ok(record);
         };
         let ip_rules = self.ip_rules_of(vault).await?;
-        may_reach(record.network, &ip_rules, requester.client.origin).map_err(|why| {
-            Error::Unreachable {
-                why,
-                address: requester.client.origin.address(),
-                principal: Box::new(principal.clone()),
-                vault: vault.clone(),
-                location: record.resource.location.clone(),
-            }
+        let origin = requester.client.origin;
+        let trusts_identity = self.settings.trusted_services.include(principal);
+        let reached = may_reach(record.network, &ip_rules, origin, trusts_identity);
+        reached.map_err(|why| Error::Unreachable {
+            why,
+            address: origin.address(),
+            principal: Box::new(principal.clone()),
+            vault: vault.clone(),
+            location: record.resource.location.clone(),
         })?;
         Ok(record)
     }

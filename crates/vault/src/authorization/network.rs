@@ -1,6 +1,7 @@
 use std::{fmt, str::FromStr};
 
 use sealock_core::{Bypass, DefaultAction, IpRange, NetworkRules, excerpt};
+use sealock_entra::Principal;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Origin, Result};
@@ -34,19 +35,53 @@ pub enum UnreachableReason {
     AddressNotAuthorized,
     /// No rule covers the address, and trusted services do not pass the firewall.
     BypassDisabled,
+    /// Trusted services pass the firewall, but not with a user-assigned identity.
+    IdentityNotTrusted,
 }
 
-/// Permits a request from `origin`, or refuses it.
+/// The identities with which a service of Azure is a trusted one.
+///
+/// Until 2021, Azure Container Registry was a trusted service with its system-assigned identity only.
+/// <https://github.com/MicrosoftDocs/azure-docs/issues/75970>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustedServices {
+    /// Any.
+    #[default]
+    AnyIdentity,
+    /// System-assigned ones.
+    SystemAssigned,
+}
+
+impl TrustedServices {
+    pub(crate) fn include(self, principal: &Principal) -> bool {
+        match (self, principal) {
+            (Self::AnyIdentity, _) => true,
+            (Self::SystemAssigned, Principal::ManagedIdentity(identity)) => {
+                identity.owner.is_some()
+            }
+            (Self::SystemAssigned, _) => false,
+        }
+    }
+}
+
+/// Permits a request from `origin`, or refuses it. A service of Azure is trusted if `trusts_identity`.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/network-security>
 pub fn may_reach(
     rules: NetworkRules,
     ip_rules: &[IpRule],
     origin: Origin,
+    trusts_identity: bool,
 ) -> std::result::Result<(), UnreachableReason> {
-    let is_trusted = origin == Origin::TrustedService;
-    if is_trusted && rules.bypass == Bypass::AzureServices {
-        return Ok(());
+    let is_service = origin == Origin::TrustedService;
+    if is_service && rules.bypass == Bypass::AzureServices {
+        let is_open = rules.public_network_access && rules.default_action == DefaultAction::Allow;
+        return if trusts_identity || is_open {
+            Ok(())
+        } else {
+            Err(UnreachableReason::IdentityNotTrusted)
+        };
     }
     if !rules.public_network_access {
         return Err(UnreachableReason::PublicAccessDisabled);
@@ -161,9 +196,37 @@ mod tests {
                 bypass,
             };
             assert_eq!(
-                may_reach(rules, &listed, origin),
+                may_reach(rules, &listed, origin, true),
                 reached,
                 "{rules:?} {origin:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn untrusted_identity_passes_an_open_firewall_only() {
+        for (public, default, reached) in [
+            (true, DefaultAction::Allow, Ok(())),
+            (
+                true,
+                DefaultAction::Deny,
+                Err(UnreachableReason::IdentityNotTrusted),
+            ),
+            (
+                false,
+                DefaultAction::Allow,
+                Err(UnreachableReason::IdentityNotTrusted),
+            ),
+        ] {
+            let rules = NetworkRules {
+                public_network_access: public,
+                default_action: default,
+                bypass: Bypass::AzureServices,
+            };
+            assert_eq!(
+                may_reach(rules, &[], Origin::TrustedService, false),
+                reached,
+                "{rules:?}"
             );
         }
     }

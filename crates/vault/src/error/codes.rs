@@ -70,9 +70,9 @@ impl Error {
             Self::ForbiddenByRbac { .. } => Some("ForbiddenByRbac"),
             Self::Unreachable { why, .. } => Some(match why {
                 UnreachableReason::PublicAccessDisabled => "ForbiddenByConnection",
-                UnreachableReason::AddressNotAuthorized | UnreachableReason::BypassDisabled => {
-                    "ForbiddenByFirewall"
-                }
+                UnreachableReason::AddressNotAuthorized
+                | UnreachableReason::BypassDisabled
+                | UnreachableReason::IdentityNotTrusted => "ForbiddenByFirewall",
             }),
             Self::FailedOver { .. } => Some("VaultIsReadOnly"),
             Self::ObjectIsDeletedButRecoverable { .. } => Some("ObjectIsDeletedButRecoverable"),

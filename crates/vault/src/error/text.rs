@@ -48,7 +48,7 @@ pub(super) fn unreachable(
             "Public network access is disabled and request is not from a trusted service nor via an approved private link.",
             String::new(),
         ),
-        UnreachableReason::AddressNotAuthorized => (
+        UnreachableReason::AddressNotAuthorized | UnreachableReason::IdentityNotTrusted => (
             "Client address is not authorized and caller is not a trusted service.",
             format!("Client address: {address}\r\n"),
         ),

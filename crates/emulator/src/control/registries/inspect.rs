@@ -19,7 +19,7 @@ pub(in crate::control) async fn inspect(call: Call<api::Inspect>) -> Answer<api:
     let wrapped_by = if registry.record.encrypted {
         let (custody, _) = services.custodian.status(registry.record.id).await?;
         Some(api::WrappedBy {
-            kid: services.names.key_uri(&custody.kid.identifier()),
+            kid: services.names.key_uri(&custody.in_use.kid.identifier()),
             algorithm: WRAP_ALGORITHM.to_owned(),
         })
     } else {

@@ -58,9 +58,10 @@ async fn encrypted(
     registry: &RegistryName,
 ) -> Answer<(api::Encryption, api::Gate)> {
     let (custody, availability) = services.custodian.status(id).await?;
+    let in_use = custody.in_use;
     let identity = services
         .directory
-        .identity_by_client_id(custody.identity)
+        .identity_by_client_id(in_use.identity)
         .await?;
     let identity_name = identity.map(|identity| identity.name);
     let restore_hint = |cause, kid: &Kid| {
@@ -71,7 +72,7 @@ async fn encrypted(
             pending_revocation: pending.map(|pending| api::PendingRevocation {
                 at: pending.at.into(),
                 cause: pending.cause.translate(),
-                restore: restore_hint(pending.cause, &custody.kid),
+                restore: restore_hint(pending.cause, &in_use.kid),
             }),
         },
         Availability::Unknown(error) => api::Gate::Unknown {
@@ -89,7 +90,7 @@ async fn encrypted(
         }
     };
     let behind = custody.obstacle.as_ref().map(|obstacle| {
-        let kid = obstacle.current.as_ref().unwrap_or(&custody.kid);
+        let kid = obstacle.current.as_ref().unwrap_or(&in_use.kid);
         Box::new(api::Behind {
             cause: obstacle.cause.translate(),
             since: obstacle.since.into(),
@@ -97,13 +98,13 @@ async fn encrypted(
         })
     });
     let encryption = api::Encryption::Enabled {
-        key_identifier: services.names.key_uri(&custody.key),
-        versioned_key_identifier: services.names.key_uri(&custody.kid.identifier()),
-        key_rotation_enabled: custody.key.version.is_none(),
-        last_key_rotation: custody.rotated.map(Into::into),
+        key_identifier: in_use.key.url(&services.names),
+        versioned_key_identifier: in_use.key.version_url(&in_use.kid, &services.names),
+        key_rotation_enabled: in_use.key.identifier.version.is_none(),
+        last_key_rotation: in_use.rotated.map(Into::into),
         behind,
         identity: api::EncryptionIdentity {
-            client_id: custody.identity,
+            client_id: in_use.identity,
             name: identity_name,
         },
     };

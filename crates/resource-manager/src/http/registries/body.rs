@@ -54,7 +54,6 @@ struct IdentityBody {
     principal_id: Option<PrincipalId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant_id: Option<TenantId>,
-    /// With a small letter at the beginning, unlike in requests.
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -86,12 +85,8 @@ impl RegistryBody {
         let system = registries.system_assigned_identity(record).await?;
         let user_assigned = registries.user_assigned_identities(record.id).await?;
         let has_encryption = call.api_version.is_since(ENCRYPTION_SINCE);
-        let kind = match (&system, user_assigned.is_empty()) {
-            (None, true) => None,
-            (None, false) => Some("userAssigned"),
-            (Some(_), true) => Some("systemAssigned"),
-            (Some(_), false) => Some("systemAssigned, userAssigned"),
-        };
+        let case = call.manager.identity_type_case;
+        let kind = case.identity_type(system.is_some(), !user_assigned.is_empty());
         let identity = kind.filter(|_| has_encryption).map(|kind| IdentityBody {
             principal_id: system.as_ref().map(|it| it.principal_id),
             tenant_id: system.as_ref().map(|it| it.tenant_id),
@@ -242,10 +237,10 @@ fn encryption(call: &Call, in_use: Option<KeyInUse>, system: Option<ClientId>) -
         in_use.identity.to_string()
     };
     let mut key = json!({
-        "keyIdentifier": names.key_uri(&in_use.key),
-        "versionedKeyIdentifier": names.key_uri(&in_use.kid.identifier()),
+        "keyIdentifier": in_use.key.url(names),
+        "versionedKeyIdentifier": in_use.key.version_url(&in_use.kid, names),
         "identity": identity,
-        "keyRotationEnabled": in_use.key.version.is_none(),
+        "keyRotationEnabled": in_use.key.identifier.version.is_none(),
     });
     if let Some(rotated) = in_use.rotated {
         key["lastKeyRotationTimestamp"] = with_offset(rotated).into();

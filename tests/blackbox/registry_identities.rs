@@ -1,0 +1,193 @@
+//! The identity that uses a registry's key, removed and assigned again.
+
+use sealock_tests::{Client, Emulator, Image, Options};
+use serde_json::json;
+
+use crate::resource_manager::{Arm, code, registry_path};
+
+const INACTIVE: &str = "The identity associated with the registry is inactive. This could be due to attempted removal \
+                        of the identity. Reassign the identity manually";
+
+/// Azure's 90 days, less an hour.
+const ALMOST_90_DAYS: &str = "2159h";
+
+/// The path of the quickstart's identity in Resource Manager.
+const IDENTITY: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/Microsoft.ManagedIdentity/userAssignedIdentities/registry-identity";
+
+fn as_in_azure() -> Emulator {
+    Emulator::start_with(Options {
+        environment: vec![("SEALOCK_CMK__PROPAGATION".to_owned(), "azure".to_owned())],
+        ..Options::default()
+    })
+}
+
+fn pushed(client: &Client) -> Image {
+    let image = Image::random(&[1000]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    image
+}
+
+fn assert_inactive(client: &Client) {
+    let refused = client.get("/v2/app/manifests/v1");
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert_eq!(refused.json()["errors"][0]["message"], INACTIVE);
+}
+
+#[test]
+fn removed_identity_serves_until_its_credential_expires() {
+    let emulator = as_in_azure();
+    let client = emulator.client();
+    let image = pushed(&client);
+    let removed = emulator.cli(&["registry", "identity", "remove", "registry-identity"]);
+    assert!(
+        removed.contains("will be revoked at") && removed.contains("IdentityDetached"),
+        "{removed}"
+    );
+    emulator.cli(&["clock", "advance", ALMOST_90_DAYS]);
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+    let refused = emulator.run(&["registry", "rotate-key"]);
+    assert!(
+        refused.stderr.contains("does not have access to identity"),
+        "{refused:?}"
+    );
+    emulator.cli(&["clock", "advance", "1h"]);
+    assert_inactive(&client);
+    assert_eq!(
+        emulator.json(&["registry", "show"])["gate"]["cause"],
+        "IdentityDetached"
+    );
+
+    let assigned = emulator.cli(&["registry", "identity", "assign", "registry-identity"]);
+    assert!(assigned.contains("is available"), "{assigned}");
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+    emulator.cli(&["registry", "rotate-key"]);
+}
+
+#[test]
+fn deleted_identity_serves_until_its_credential_expires_and_another_takes_its_place() {
+    let mut emulator = as_in_azure();
+    let image = pushed(&emulator.client());
+    let deleted = emulator.cli(&["identity", "delete"]);
+    assert!(
+        deleted.contains("will be revoked at") && deleted.contains("IdentityNotFound"),
+        "{deleted}"
+    );
+    // The vault still knows the identity, and still decides.
+    emulator.cli(&["clock", "advance", ALMOST_90_DAYS]);
+    assert_eq!(emulator.client().pull("app", "v1", &image).status, 200);
+    emulator.cli(&["key", "disable"]);
+    emulator.restart();
+    let refused = emulator.client().get("/v2/app/manifests/v1");
+    assert_eq!(
+        refused.json()["errors"][0]["detail"]["cause"],
+        "KeyDisabled"
+    );
+    emulator.cli(&["key", "enable"]);
+    emulator.cli(&["clock", "advance", "1h"]);
+    assert_inactive(&emulator.client());
+
+    emulator.cli(&["identity", "create"]);
+    emulator.cli(&["registry", "identity", "assign", "registry-identity"]);
+    // It may not use the key yet.
+    assert_inactive(&emulator.client());
+    emulator.cli(&["access", "grant"]);
+    let assigned = emulator.cli(&["registry", "identity", "assign", "registry-identity"]);
+    assert!(assigned.contains("is available"), "{assigned}");
+    assert_eq!(emulator.client().pull("app", "v1", &image).status, 200);
+    let identity = emulator.json(&["identity", "show"])["client_id"].clone();
+    let encryption = emulator.json(&["registry", "show"])["encryption"].clone();
+    assert_eq!(encryption["identity"]["client_id"], identity);
+}
+
+#[test]
+fn credential_lifetime_is_a_setting() {
+    let lifetime = "SEALOCK_CMK__IDENTITY_CREDENTIAL_LIFETIME";
+    let emulator = Emulator::start_with(Options {
+        environment: vec![
+            ("SEALOCK_CMK__PROPAGATION".to_owned(), "azure".to_owned()),
+            (lifetime.to_owned(), "24h".to_owned()),
+        ],
+        ..Options::default()
+    });
+    let client = emulator.client();
+    let image = pushed(&client);
+    emulator.cli(&["identity", "delete"]);
+    emulator.cli(&["clock", "advance", "23h"]);
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+    emulator.cli(&["clock", "advance", "1h"]);
+    assert_inactive(&client);
+}
+
+#[test]
+fn removal_of_the_identity_in_use_fails_in_resource_manager_and_detaches_it() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = pushed(&client);
+    let arm = Arm::developer(&emulator);
+    let registry = registry_path("sealock", "sealock");
+    let tags = arm.get(&registry).json()["tags"].clone();
+
+    let removal = json!({"identity": {"type": "None"}, "tags": {"a": "b"}});
+    let refused = arm.send("PATCH", &registry, &removal);
+    assert_eq!(
+        (refused.status, code(&refused)),
+        (400, "IdentityNotAssigned".to_owned())
+    );
+    let client_id = emulator.json(&["identity", "show"])["client_id"].clone();
+    let message = refused.json()["error"]["message"].clone();
+    assert_eq!(
+        message,
+        format!(
+            "Azure resource '/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/Microsoft.ContainerRegistry/registries/sealock' does not have access to identity '{}' Try forcibly adding the identity to the registry sealock. For more information on bring your own key, please visit 'https://aka.ms/acr/cmk'.",
+            client_id.as_str().unwrap()
+        )
+    );
+    let shown = arm.get(&registry).json();
+    assert_eq!(
+        (&shown["tags"], shown.get("identity")),
+        (&tags, None),
+        "nothing else is changed"
+    );
+    assert_inactive(&client);
+    // What does not name identities still works.
+    let tagged = arm.send("PATCH", &registry, &json!({"tags": {"a": "b"}}));
+    assert_eq!(tagged.status, 200, "{tagged:?}");
+
+    let assignment =
+        json!({"identity": {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}});
+    assert_eq!(arm.send("PATCH", &registry, &assignment).status, 201);
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+}
+
+#[test]
+fn identities_of_a_registry_are_listed_assigned_and_removed() {
+    let emulator = Emulator::start();
+    let list = || emulator.json(&["registry", "identity", "list"])["identities"].clone();
+    let named = |name: &str| {
+        let list = list();
+        let mut listed = list.as_array().unwrap().iter();
+        listed.find(|it| it["name"] == name).cloned()
+    };
+    assert_eq!(named("registry-identity").unwrap()["uses_key"], true);
+    emulator.cli(&["registry", "identity", "assign", "system"]);
+    assert_eq!(named("system").unwrap()["uses_key"], false);
+    emulator.cli(&["registry", "identity", "remove", "system"]);
+    assert_eq!(named("system"), None);
+    let unknown = emulator.run(&["registry", "identity", "assign", "nobody"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.stderr.contains("'nobody' was not found"));
+    emulator.cli(&["identity", "create", "second"]);
+    // A repetition changes nothing.
+    for _ in 0..2 {
+        emulator.cli(&["registry", "identity", "assign", "second"]);
+    }
+    assert_eq!(list().as_array().unwrap().len(), 2);
+    emulator.cli(&["registry", "identity", "remove", "second"]);
+    let twice = emulator.run(&["registry", "identity", "remove", "second"]);
+    assert!(
+        twice
+            .stderr
+            .contains("is not assigned to the registry sealock"),
+        "{twice:?}"
+    );
+}
