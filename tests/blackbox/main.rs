@@ -54,6 +54,7 @@ mod refusals;
 mod registry;
 mod registry_identities;
 mod repair;
+mod report;
 mod resource_manager;
 mod revocation;
 mod rotation;

@@ -19,6 +19,7 @@ mod principal;
 mod problem;
 mod quarantine;
 mod registry;
+mod report;
 mod repository;
 mod status;
 mod time;
@@ -33,7 +34,7 @@ pub mod reference;
 pub use self::{
     access::*, arm_operation::*, audit::*, clock::*, content::*, effect::*, environment::*,
     hint::*, key::*, login::*, operation::*, operations::*, principal::*, problem::*,
-    quarantine::*, registry::*, repository::*, status::*, time::*, trust::*, vault::*,
+    quarantine::*, registry::*, report::*, repository::*, status::*, time::*, trust::*, vault::*,
     verification::*, word::UnknownWord,
 };
 

@@ -8,15 +8,15 @@ use sealock_core::{
 use crate::{
     AccessPolicies, AccessPolicy, AdminCredentials, AdminPasswordName, Application,
     ApplicationWithSecret, Applications, ArmOperation, ArmOperations, AuditQuery, Changed, Clock,
-    ClockMove, ClockStep, ClockTime, CredentialName, DeletedRepository, Empty, Environment,
-    Garbage, Health, Hosts, Identities, Identity, IdentityHeader, ImageName, Inspection,
-    JSON_LINES, Key, KeyBackup, KeyChange, KeyRotation, Keys, LoginChange, LoginSettings,
-    NewCertificate, NewFederatedCredential, NewKey, NewPassword, NewRegistry, NewVault, PEM,
-    PasswordLife, Permissions, PrincipalReference, Quarantine, Registries, Registry,
-    RegistryIdentities, Repositories, RepositoryDetails, RepositoryReference, RoleAssignment,
-    RoleAssignments, RoleAtScope, RotationPolicy, ScopeMap, ScopeMapChange, ScopeMaps, Status,
-    Token, TokenChange, TokenPasswordName, TokenWithPasswords, Tokens, TrustFiles, Usage, Vault,
-    VaultChange, Vaults, Verification, operation::operations,
+    ClockMove, ClockStep, ClockTime, ComplianceQuery, ComplianceReport, CredentialName,
+    DeletedRepository, Empty, Environment, Garbage, Health, Hosts, Identities, Identity,
+    IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup, KeyChange, KeyRotation,
+    Keys, LoginChange, LoginSettings, NewCertificate, NewFederatedCredential, NewKey, NewPassword,
+    NewRegistry, NewVault, PEM, PasswordLife, Permissions, PrincipalReference, Quarantine,
+    Registries, Registry, RegistryIdentities, Repositories, RepositoryDetails, RepositoryReference,
+    RoleAssignment, RoleAssignments, RoleAtScope, RotationPolicy, ScopeMap, ScopeMapChange,
+    ScopeMaps, Status, Token, TokenChange, TokenPasswordName, TokenWithPasswords, Tokens,
+    TrustFiles, Usage, Vault, VaultChange, Vaults, Verification, operation::operations,
 };
 
 operations! {
@@ -47,6 +47,9 @@ operations! {
     GET "/environment" ShowEnvironment {} => 200 Environment;
     /// Lists events of the vaults' audit log, one JSON object per line.
     GET "/audit" ShowAudit {}, query AuditQuery => 200 String as JSON_LINES;
+    /// Writes a compliance report: registries, keys over time, users of the keys, operations, revocations and the content on
+    /// disk.
+    GET "/reports/compliance" ReportCompliance {}, query ComplianceQuery => 200 ComplianceReport;
     /// Reads all stored data and reports damaged or missing parts.
     POST "/verify" Verify {} => 200 Verification;
     /// Lists the files in quarantine.

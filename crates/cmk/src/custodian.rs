@@ -15,6 +15,7 @@ use crate::{
     Propagation, Revocation, Settings, Sku,
     context::Context,
     gate::Gate,
+    history::remove_history,
     record::{CUSTODIES, CustodyRecord},
     rotation::{remove_custody, warn_left_behind},
     rules,
@@ -161,7 +162,10 @@ impl Custodian {
             facts.kid,
             &wrapped,
         );
-        Ok(batch.put(&CUSTODIES, &[&registry.to_string()], &record))
+        let batch = batch.put(&CUSTODIES, &[&registry.to_string()], &record);
+        context
+            .plan_events(registry, [record.wrapped_now()], batch)
+            .await
     }
 
     /// Checks that `encryption` names the key and the identity that an existing registry has. Only
@@ -203,8 +207,12 @@ impl Custodian {
     }
 
     /// Adds the removal of a registry's custody to the `batch` that deletes the registry. Its DEK is lost then.
-    pub fn remove_custody(&self, registry: RegistryId, batch: Batch) -> Batch {
-        remove_custody(registry, batch)
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn remove_custody(&self, registry: RegistryId, batch: Batch) -> Result<Batch, Error> {
+        let batch = remove_custody(registry, batch);
+        remove_history(&self.context.store, registry, batch).await
     }
 
     /// Drops the gate of a deleted registry.

@@ -5,7 +5,7 @@ use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::Table;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChosenKey, Error, KeyInUse, WRAP_ALGORITHM};
+use crate::{ChosenKey, CustodyChange, Error, KeyInUse, WRAP_ALGORITHM};
 
 pub(crate) const CUSTODIES: Table<CustodyRecord> = Table::content("custodies");
 
@@ -75,6 +75,14 @@ impl CustodyRecord {
             kid,
             rotated: None,
             sealed: STANDARD.encode(sealed),
+        }
+    }
+
+    /// Returns the event of the history that this record makes.
+    pub(crate) fn wrapped_now(&self) -> CustodyChange {
+        CustodyChange::Wrapped {
+            kid: self.kid.clone(),
+            identity: self.identity,
         }
     }
 

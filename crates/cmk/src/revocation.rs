@@ -3,7 +3,7 @@ use sealock_core::{Kid, RegistryId, RegistryName};
 use sealock_store::{Batch, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, Error, context::Context, record::CustodyRecord};
+use crate::{Cause, CustodyChange, Error, context::Context, record::CustodyRecord};
 
 const REVOCATIONS: Table<CauseRecord> = Table::content("revocations");
 
@@ -62,7 +62,7 @@ impl Context {
             Some(since) => since,
             None => {
                 let since = self.clock.now();
-                let begun = self.begin(&REVOCATIONS, registry, cause, since).await;
+                let begun = self.begin_revocation(registry, cause, since).await;
                 tolerate_disk_fault(begun, name, "the start of the revocation")?;
                 tracing::warn!(registry = %name, %cause, key = %key, "the registry is revoked");
                 since
@@ -77,11 +77,42 @@ impl Context {
         registry: RegistryId,
         name: &RegistryName,
     ) -> Result<(), Error> {
-        let cleared = self.clear(&REVOCATIONS, registry).await;
+        let cleared = self.end_revocation(registry).await;
         if let Ok(true) = cleared {
             tracing::info!(registry = %name, "the registry is available again");
         }
         tolerate_disk_fault(cleared.map(drop), name, "the end of the revocation")
+    }
+
+    /// Returns true if a revocation is recorded.
+    pub(crate) async fn is_revoked(&self, registry: RegistryId) -> Result<bool, Error> {
+        let id = registry.to_string();
+        Ok(self.store.get(&REVOCATIONS, &[&id]).await?.is_some())
+    }
+
+    async fn begin_revocation(
+        &self,
+        registry: RegistryId,
+        cause: Cause,
+        since: Timestamp,
+    ) -> Result<(), Error> {
+        let batch = put_cause(&REVOCATIONS, registry, cause, since);
+        let events = [CustodyChange::Revoked(cause)];
+        let batch = self.plan_events(registry, events, batch).await?;
+        let _unconditional = self.store.commit(batch).await?;
+        Ok(())
+    }
+
+    /// Removes the recorded revocation. Returns false if none is recorded.
+    async fn end_revocation(&self, registry: RegistryId) -> Result<bool, Error> {
+        if !self.is_revoked(registry).await? {
+            return Ok(false);
+        }
+        let batch = Batch::new().delete(&REVOCATIONS, &[&registry.to_string()]);
+        let events = [CustodyChange::Restored];
+        let batch = self.plan_events(registry, events, batch).await?;
+        let _unconditional = self.store.commit(batch).await?;
+        Ok(true)
     }
 
     /// Records that a registry cannot follow its key, unless that is recorded already.
@@ -98,7 +129,8 @@ impl Context {
                 return Ok(since);
             }
             tracing::warn!(registry = %name, %cause, "the registry cannot follow its key");
-            self.begin(&OBSTACLES, registry, cause, now).await?;
+            let batch = put_cause(&OBSTACLES, registry, cause, now);
+            let _unconditional = self.store.commit(batch).await?;
             Ok(now)
         };
         let since = match recorded.await {
@@ -121,8 +153,8 @@ impl Context {
         registry: RegistryId,
         name: &RegistryName,
     ) -> Result<(), Error> {
-        let cleared = self.clear(&OBSTACLES, registry).await;
-        tolerate_disk_fault(cleared.map(drop), name, "the end of the obstacle")
+        let cleared = self.remove_obstacle(registry).await;
+        tolerate_disk_fault(cleared, name, "the end of the obstacle")
     }
 
     /// Returns the recorded start of `cause`. `None` if no cause or another one is recorded.
@@ -137,29 +169,24 @@ impl Context {
         Ok(record.map(|record| record.since))
     }
 
-    async fn begin(
-        &self,
-        table: &Table<CauseRecord>,
-        registry: RegistryId,
-        cause: Cause,
-        since: Timestamp,
-    ) -> Result<(), Error> {
+    async fn remove_obstacle(&self, registry: RegistryId) -> Result<(), Error> {
         let id = registry.to_string();
-        let batch = Batch::new().put(table, &[&id], &CauseRecord { cause, since });
-        let _unconditional = self.store.commit(batch).await?;
+        if self.store.get(&OBSTACLES, &[&id]).await?.is_some() {
+            let batch = Batch::new().delete(&OBSTACLES, &[&id]);
+            let _unconditional = self.store.commit(batch).await?;
+        }
         Ok(())
     }
+}
 
-    /// Removes the recorded cause. Returns false if none is recorded.
-    async fn clear(&self, table: &Table<CauseRecord>, registry: RegistryId) -> Result<bool, Error> {
-        let id = registry.to_string();
-        if self.store.get(table, &[&id]).await?.is_none() {
-            return Ok(false);
-        }
-        let batch = Batch::new().delete(table, &[&id]);
-        let _unconditional = self.store.commit(batch).await?;
-        Ok(true)
-    }
+fn put_cause(
+    table: &Table<CauseRecord>,
+    registry: RegistryId,
+    cause: Cause,
+    since: Timestamp,
+) -> Batch {
+    let id = registry.to_string();
+    Batch::new().put(table, &[&id], &CauseRecord { cause, since })
 }
 
 /// Adds to `batch` the removal of a registry's recorded causes.

@@ -6,7 +6,8 @@ use sealock_envelope::Dek;
 use sealock_store::{Batch, Commit, Record, Table};
 
 use crate::{
-    Cause, ChosenKey, Error, InaccessibleKey, KeyFacts, Obstacle, Refusal, VaultError,
+    Cause, ChosenKey, CustodyChange, Error, InaccessibleKey, KeyFacts, Obstacle, Refusal,
+    VaultError,
     detachment::remove_detachment,
     gate::Gate,
     record::{CUSTODIES, CustodyRecord, WrappedDek},
@@ -165,6 +166,14 @@ impl Gate {
             .expect(&CUSTODIES, &[&id], old)
             .put(&CUSTODIES, &[&id], &new);
         let batch = remove_causes(self.registry, batch);
+        let mut events = vec![new.wrapped_now()];
+        if self.context.is_revoked(self.registry).await? {
+            events.push(CustodyChange::Restored);
+        }
+        let batch = self
+            .context
+            .plan_events(self.registry, events, batch)
+            .await?;
         match self.context.store.commit(batch).await? {
             Commit::Done => {
                 tracing::info!(registry = %new.name, kid = %new.kid, "the registry's key was rotated");

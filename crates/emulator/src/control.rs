@@ -14,6 +14,7 @@ mod operations;
 mod principals;
 mod quarantine;
 mod registries;
+mod report;
 mod routes;
 mod status;
 mod translation;
@@ -100,6 +101,7 @@ fn guarded() -> Routes {
         .on(clock::advance)
         .on(clock::freeze)
         .on(clock::resume)
+        .on(report::compliance)
         .on(operations::list)
         .on(operations::complete)
         .on(operations::fail)

@@ -30,6 +30,14 @@ impl Layers {
             Self::ServiceAndCmk => 2,
         }
     }
+
+    /// Returns the names of the layers, the inner one first.
+    pub fn names(self) -> Vec<&'static str> {
+        match self {
+            Self::Service => vec!["service"],
+            Self::ServiceAndCmk => vec!["service", "cmk"],
+        }
+    }
 }
 
 /// The size of the plaintext of a full segment: a power of two from 4 KiB to 1 MiB.

@@ -3,6 +3,7 @@
 pub(crate) mod blob;
 pub(crate) mod damage;
 mod download;
+pub(crate) mod evidence;
 pub(crate) mod finding;
 pub(crate) mod garbage;
 pub(crate) mod hasher;

@@ -52,7 +52,7 @@ impl Registries {
                 .expect(&REGISTRIES, &[name.as_str()], &existing)
                 .delete(&REGISTRIES, &[name.as_str()])
                 .put(&DELETIONS, &[&id.to_string()], &existing);
-            let batch = self.custodian.remove_custody(id, batch);
+            let batch = self.custodian.remove_custody(id, batch).await?;
             let directory = self.entra.directory();
             let resource_id = existing.resource_id();
             let batch = directory.delete_roles_within(&resource_id, batch).await?;

@@ -34,6 +34,7 @@ pub use access::{
 };
 pub use content::{
     damage::{DamagedContent, check_contents, unmentioned_objects},
+    evidence::{SampleFinding, SampledObject, StorageEvidence},
     finding::{Finding, FindingKind, Verification},
     garbage::{Collection, Garbage, Usage},
     inspect::{Inspection, ObjectView},

@@ -8,8 +8,9 @@ use crate::{
     clock::ClockCommand, completion::Completion, demo::DemoCommand, env::Env, error::Error,
     exec::Exec, health, hosts::Hosts, identity::IdentityCommand, inspect::Inspect, key::KeyCommand,
     man::Man, operation::OperationCommand, output::Output, registry::RegistryCommand,
-    repair::Repair, repository::RepositoryCommand, role::RoleCommand, serve::Serve, status::Status,
-    trust::Trust, vault::VaultCommand, verify::Verify, version, wait::Wait,
+    repair::Repair, report::ReportCommand, repository::RepositoryCommand, role::RoleCommand,
+    serve::Serve, status::Status, trust::Trust, vault::VaultCommand, verify::Verify, version,
+    wait::Wait,
 };
 
 /// A local container registry, encrypted with a key that you can revoke
@@ -111,6 +112,12 @@ Example:
     )]
     Role(RoleCommand),
     Audit(Audit),
+    /// Write reports for auditors
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealock report compliance > report.md"
+    )]
+    Report(ReportCommand),
     /// Show the emulator's clock, or move it
     #[command(subcommand, after_help = "Example:\n  sealock clock advance 1h")]
     Clock(ClockCommand),
@@ -182,6 +189,7 @@ impl Command {
             Self::App(command) => command.run(client, output),
             Self::Role(command) => command.run(client, output),
             Self::Audit(audit) => audit.run(&client.without_timeout(), output),
+            Self::Report(command) => command.run(client, output),
             Self::Clock(command) => command.run(client, output, yes),
             Self::Operation(command) => command.run(client, output),
             Self::Inspect(inspect) => inspect.run(client, output),

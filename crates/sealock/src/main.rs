@@ -39,6 +39,7 @@ mod quarantine;
 mod registry;
 mod remedy;
 mod repair;
+mod report;
 mod repository;
 mod role;
 mod serve;

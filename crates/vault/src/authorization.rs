@@ -7,6 +7,7 @@ mod policies;
 mod policy_permissions;
 mod requester;
 mod roles;
+mod users;
 
 pub(crate) use self::{network::IP_RULE_LIMIT, policies::at_most_1024_policies};
 pub use self::{
@@ -14,4 +15,5 @@ pub use self::{
     permission::KeyPermission,
     policy_permissions::{ContentKind, PermissionNames, PolicyPermissions},
     requester::{Client, Origin, Requester},
+    users::{Grant, KeyUser},
 };

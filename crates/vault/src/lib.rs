@@ -27,8 +27,9 @@ mod views;
 
 pub use audit::{AuditEvent, AuditIdentity, AuditProperties, Claim, KeyProperties};
 pub use authorization::{
-    Client, ContentKind, IpRule, KeyPermission, Origin, PermissionNames, PolicyPermissions,
-    Requester, TrustedServices, UnreachableReason, VirtualNetworkRule, may_reach,
+    Client, ContentKind, Grant, IpRule, KeyPermission, KeyUser, Origin, PermissionNames,
+    PolicyPermissions, Requester, TrustedServices, UnreachableReason, VirtualNetworkRule,
+    may_reach,
 };
 pub use crypto::{
     AesSize, CryptoResult, Curve, Encrypted, EncryptionAlgorithm, JsonWebKey, PublicKey, Sha,

@@ -1,4 +1,4 @@
-mod filter;
+pub(super) mod filter;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use sealock_core::Digest;
-use sealock_envelope::{BINDING_LEN, HEADER_LEN, Layers};
+use sealock_envelope::{BINDING_LEN, HEADER_LEN};
 use sealock_store::objects::Object;
 use tokio::task::spawn_blocking;
 
@@ -111,10 +111,7 @@ impl Registry {
             repository: repository.clone(),
             reference: reference.to_string(),
             digest,
-            layers: match content.header.layers {
-                Layers::Service => vec!["service"],
-                Layers::ServiceAndCmk => vec!["service", "cmk"],
-            },
+            layers: content.header.layers.names(),
             note,
             objects,
         })

@@ -128,7 +128,7 @@ impl Filter {
 }
 
 /// Returns the name of the vault in an event's ARM id.
-fn vault_of(event: &AuditEvent) -> Option<&str> {
+pub(in crate::control) fn vault_of(event: &AuditEvent) -> Option<&str> {
     let (parent, name) = event.resource_id.rsplit_once('/')?;
     let is_vault = parent
         .to_ascii_uppercase()
@@ -137,7 +137,7 @@ fn vault_of(event: &AuditEvent) -> Option<&str> {
 }
 
 /// Returns the name of the key in an event's URL of a key or key version.
-fn key_of(event: &AuditEvent) -> Option<&str> {
+pub(in crate::control) fn key_of(event: &AuditEvent) -> Option<&str> {
     let (_, path) = event.properties.id.split_once("://")?;
     let mut path = path.split('/').skip(1);
     (path.next()? == "keys").then(|| path.next())?
