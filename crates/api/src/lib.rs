@@ -6,6 +6,7 @@
 mod access;
 mod arm_operation;
 mod audit;
+mod checkup;
 mod clock;
 mod content;
 mod effect;
@@ -31,9 +32,9 @@ pub mod openapi;
 pub mod reference;
 
 pub use self::{
-    access::*, arm_operation::*, audit::*, clock::*, content::*, effect::*, environment::*,
-    hint::*, key::*, login::*, operation::*, operations::*, principal::*, problem::*,
-    quarantine::*, registry::*, repository::*, status::*, time::*, trust::*, vault::*,
+    access::*, arm_operation::*, audit::*, checkup::*, clock::*, content::*, effect::*,
+    environment::*, hint::*, key::*, login::*, operation::*, operations::*, principal::*,
+    problem::*, quarantine::*, registry::*, repository::*, status::*, time::*, trust::*, vault::*,
     verification::*, word::UnknownWord,
 };
 

@@ -34,7 +34,7 @@ use self::{
     call::{Answer, Call, ControlState},
     error::ControlError,
     principals::{applications, identities, role_assignments},
-    registries::{garbage, inspect, logins, repositories, scope_maps, tokens},
+    registries::{checkup, garbage, inspect, logins, repositories, scope_maps, tokens},
     routes::Routes,
     vaults::{access, keys},
 };
@@ -141,6 +141,7 @@ fn guarded() -> Routes {
         .on(role_assignments::remove)
         .on(registries::list)
         .on(registries::show)
+        .on(checkup::show)
         .on(registries::create)
         .on(registries::delete)
         .on(registries::rotate_key)

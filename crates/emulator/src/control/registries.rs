@@ -1,3 +1,4 @@
+pub(super) mod checkup;
 pub(super) mod garbage;
 pub(super) mod inspect;
 pub(super) mod logins;
