@@ -4,6 +4,7 @@ mod access;
 mod keys;
 mod lifecycle;
 mod recordings;
+mod regions;
 mod rules;
 
 use sealock_tests::{Answer, Emulator};

@@ -26,6 +26,7 @@ mod deletion;
 mod demo;
 mod diagnoses;
 mod disk;
+mod doctor;
 mod door;
 mod downloads;
 mod effect;

@@ -351,6 +351,7 @@ fn state_commands() {
         "verify",
         "wait --ready",
         "wait --available",
+        "doctor",
         "key disable",
         "status",
         "registry list",

@@ -145,6 +145,15 @@ pub enum Hint {
         /// The vault.
         vault: VaultName,
     },
+    /// Let the registry follow its key's current version.
+    FollowKey {
+        /// The registry.
+        registry: RegistryName,
+        /// The vault.
+        vault: VaultName,
+        /// The key.
+        key: KeyName,
+    },
     /// Grant permissions in an access policy.
     GrantAccess {
         /// The vault.
@@ -186,6 +195,15 @@ pub enum Hint {
     },
     /// List the vaults, including deleted ones.
     ListVaults,
+    /// Create a vault with a key, and move the registry to that key.
+    MoveToNewVault {
+        /// The registry.
+        registry: RegistryName,
+        /// The name for the key.
+        key: KeyName,
+        /// The registry's identity.
+        identity: IdentityName,
+    },
     /// Repeat the request with the registry's key and identity.
     NameEncryption,
     /// Name both a key and an identity.
@@ -232,6 +250,15 @@ pub enum Hint {
         /// The key.
         key: KeyName,
     },
+    /// Remove a role at a scope.
+    RemoveRole {
+        /// The role's name.
+        role: String,
+        /// The principal.
+        principal: NamedPrincipal,
+        /// The ARM id of the resource, resource group or subscription.
+        scope: String,
+    },
     /// Delete and purge the key, so that the backup can be restored.
     ReplaceKey {
         /// The vault.
@@ -241,6 +268,29 @@ pub enum Hint {
     },
     /// Restore a backup of the key.
     RestoreKey {
+        /// The vault.
+        vault: VaultName,
+        /// The key.
+        key: KeyName,
+    },
+    /// Revoke permissions in an access policy.
+    RevokeAccess {
+        /// The vault.
+        vault: VaultName,
+        /// The principal.
+        principal: NamedPrincipal,
+        /// The permissions.
+        permissions: Vec<KeyPermission>,
+    },
+    /// Set a rotation policy that rotates the key every 18 months.
+    RotateByPolicy {
+        /// The vault.
+        vault: VaultName,
+        /// The key.
+        key: KeyName,
+    },
+    /// Create a new version of the key.
+    RotateKey {
         /// The vault.
         vault: VaultName,
         /// The key.
@@ -270,6 +320,11 @@ pub enum Hint {
         key: KeyName,
         /// The version.
         version: KeyVersion,
+    },
+    /// Turn the vault's purge protection on, for good.
+    TurnOnPurgeProtection {
+        /// The vault.
+        vault: VaultName,
     },
     /// Verify the stored content.
     Verify,

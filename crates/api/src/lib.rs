@@ -6,6 +6,7 @@
 mod access;
 mod arm_operation;
 mod audit;
+mod checkup;
 mod clock;
 mod content;
 mod effect;
@@ -32,10 +33,10 @@ pub mod openapi;
 pub mod reference;
 
 pub use self::{
-    access::*, arm_operation::*, audit::*, clock::*, content::*, effect::*, environment::*,
-    hint::*, key::*, login::*, operation::*, operations::*, principal::*, problem::*,
-    quarantine::*, registry::*, report::*, repository::*, status::*, time::*, trust::*, vault::*,
-    verification::*, word::UnknownWord,
+    access::*, arm_operation::*, audit::*, checkup::*, clock::*, content::*, effect::*,
+    environment::*, hint::*, key::*, login::*, operation::*, operations::*, principal::*,
+    problem::*, quarantine::*, registry::*, report::*, repository::*, status::*, time::*, trust::*,
+    vault::*, verification::*, word::UnknownWord,
 };
 
 /// The path prefix of every operation.

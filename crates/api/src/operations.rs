@@ -7,8 +7,8 @@ use sealock_core::{
 
 use crate::{
     AccessPolicies, AccessPolicy, AdminCredentials, AdminPasswordName, Application,
-    ApplicationWithSecret, Applications, ArmOperation, ArmOperations, AuditQuery, Changed, Clock,
-    ClockMove, ClockStep, ClockTime, ComplianceQuery, ComplianceReport, CredentialName,
+    ApplicationWithSecret, Applications, ArmOperation, ArmOperations, AuditQuery, Changed, Checkup,
+    Clock, ClockMove, ClockStep, ClockTime, ComplianceQuery, ComplianceReport, CredentialName,
     DeletedRepository, Empty, Environment, Garbage, Health, Hosts, Identities, Identity,
     IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup, KeyChange, KeyRotation,
     Keys, LoginChange, LoginSettings, NewCertificate, NewFederatedCredential, NewKey, NewPassword,
@@ -212,6 +212,8 @@ operations! {
     GET "/registries" ListRegistries {} => 200 Registries;
     /// Shows a registry. Evaluates its gate.
     GET "/registries/{registry}" ShowRegistry { registry: RegistryName } => 200 Registry;
+    /// Judges a registry's customer-managed key by the practices that Microsoft documents, each with its remedy.
+    GET "/registries/{registry}/checkup" ShowCheckup { registry: RegistryName } => 200 Checkup;
     /// Creates a registry, or shows the existing one.
     PUT "/registries/{registry}" CreateRegistry { registry: RegistryName }, body NewRegistry
         => 201 | 200 Registry;

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
-use sealock_core::VaultName;
+use sealock_core::{Location, VaultName};
 use serde::{Deserialize, Serialize};
 
 use crate::{Time, word::words};
@@ -22,6 +22,13 @@ pub struct Vault {
     pub id: String,
     /// `https://NAME.vault.HOST:PORT/`
     pub vault_uri: String,
+    /// Its region.
+    pub location: Location,
+    /// The geography of its region. A backup of a key cannot leave it. A location that is none of Azure's regions is a
+    /// geography of its own.
+    pub geography: String,
+    /// The paired region, to which it is replicated. Null if it is not replicated.
+    pub replica_region: Option<Location>,
     /// Its state.
     pub state: State,
     /// Its SKU.
@@ -38,6 +45,8 @@ pub struct Vault {
     pub ip_rules: Vec<String>,
     /// True if its paired region serves it, read-only.
     pub failed_over: bool,
+    /// The region that serves it.
+    pub serving_region: Location,
     /// The time of its creation.
     pub created: Time,
     /// The time of its deletion.
@@ -63,6 +72,8 @@ pub struct NetworkRules {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewVault {
+    /// Its region. By default `eastus`.
+    pub location: Option<Location>,
     /// Its SKU. By default `premium`.
     pub sku: Option<VaultSku>,
     /// True to use roles instead of access policies.

@@ -12,6 +12,7 @@ mod key_name;
 mod names;
 mod network;
 mod public_name;
+mod region;
 mod schema;
 
 pub use clock::{Clock, ClockOutOfRange, ClockSetting, Reading, SystemTime, TICK, TimeSource};
@@ -26,3 +27,4 @@ pub use names::{
 };
 pub use network::{Bypass, DefaultAction, InvalidIpRange, IpRange, NetworkRules};
 pub use public_name::{InvalidPublicName, PublicName};
+pub use region::Region;

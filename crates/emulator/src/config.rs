@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path};
 use fs_err as fs;
 use jiff::SignedDuration;
 use sealock_cmk::Sku;
-use sealock_core::{IdentityName, KeyIdentifier, KeyName, RegistryName, VaultName};
+use sealock_core::{IdentityName, KeyIdentifier, KeyName, Location, RegistryName, VaultName};
 use sealock_resource_manager::{IdentityTypeCase, ProvisioningDelay};
 use sealock_store::metadata::EngineKind;
 use sealock_vault::{
@@ -185,6 +185,9 @@ impl Fidelity {
 pub struct SeedVault {
     /// Its name.
     pub name: VaultName,
+    /// Its region.
+    #[serde(default = "sealock_entra::default_location")]
+    pub location: Location,
     /// Its SKU.
     #[serde(default)]
     pub sku: VaultSku,
@@ -400,6 +403,7 @@ fn parse_value(text: &str) -> Value {
 impl SeedVault {
     pub(crate) fn settings(&self) -> VaultSettings {
         VaultSettings {
+            location: self.location.clone(),
             sku: self.sku,
             rbac: self.rbac,
             purge_protection: self.purge_protection,

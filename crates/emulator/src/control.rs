@@ -36,8 +36,8 @@ use self::{
     error::ControlError,
     principals::{applications, identities, role_assignments},
     registries::{
-        garbage, identities as registry_identities, inspect, logins, repositories, scope_maps,
-        tokens,
+        checkup, garbage, identities as registry_identities, inspect, logins, repositories,
+        scope_maps, tokens,
     },
     routes::Routes,
     vaults::{access, keys},
@@ -146,6 +146,7 @@ fn guarded() -> Routes {
         .on(role_assignments::remove)
         .on(registries::list)
         .on(registries::show)
+        .on(checkup::show)
         .on(registries::create)
         .on(registries::delete)
         .on(registries::rotate_key)

@@ -5,12 +5,12 @@ use url::Url;
 
 use crate::{
     access::AccessCommand, app::AppCommand, audit::Audit, az::Az, client::Client,
-    clock::ClockCommand, completion::Completion, demo::DemoCommand, env::Env, error::Error,
-    exec::Exec, health, hosts::Hosts, identity::IdentityCommand, inspect::Inspect, key::KeyCommand,
-    man::Man, operation::OperationCommand, output::Output, registry::RegistryCommand,
-    repair::Repair, report::ReportCommand, repository::RepositoryCommand, role::RoleCommand,
-    serve::Serve, status::Status, trust::Trust, vault::VaultCommand, verify::Verify, version,
-    wait::Wait,
+    clock::ClockCommand, completion::Completion, demo::DemoCommand, doctor::Doctor, env::Env,
+    error::Error, exec::Exec, health, hosts::Hosts, identity::IdentityCommand, inspect::Inspect,
+    key::KeyCommand, man::Man, operation::OperationCommand, output::Output,
+    registry::RegistryCommand, repair::Repair, report::ReportCommand,
+    repository::RepositoryCommand, role::RoleCommand, serve::Serve, status::Status, trust::Trust,
+    vault::VaultCommand, verify::Verify, version, wait::Wait,
 };
 
 /// A local container registry, encrypted with a key that you can revoke
@@ -70,6 +70,7 @@ enum Command {
     Health,
     Status(Status),
     Wait(Wait),
+    Doctor(Doctor),
     /// Manage a vault's keys: create, rotate, disable, delete and restore them
     #[command(subcommand, after_help = "Example:\n  sealock key disable")]
     Key(KeyCommand),
@@ -180,6 +181,7 @@ impl Command {
             Self::Health => health::run(client, output),
             Self::Status(status) => status.run(client, output),
             Self::Wait(wait) => wait.run(client, output),
+            Self::Doctor(doctor) => doctor.run(client, output),
             Self::Key(command) => command.run(client, output, yes),
             Self::Vault(command) => command.run(client, output, yes),
             Self::Registry(command) => command.run(client, output, yes),

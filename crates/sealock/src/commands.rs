@@ -1,7 +1,10 @@
-use std::fmt::Display;
+use std::{fmt::Display, path::Path};
 
 use clap::parser::ValueSource;
 use sealock_api::{Cause, Hint, KeyPermission, NamedPrincipal, Problem, StorageProblem};
+use sealock_core::{IdentityName, KeyName, RegistryName};
+
+use crate::output::quoted;
 
 /// The port of an emulator whose URL is not given.
 pub(crate) const DEFAULT_PORT: u16 = 5000;
@@ -12,6 +15,9 @@ const GRANTED_BY_DEFAULT: [KeyPermission; 3] = [
     KeyPermission::WrapKey,
     KeyPermission::UnwrapKey,
 ];
+
+/// The rotation policy of [`Hint::RotateByPolicy`].
+const EVERY_18_MONTHS: &str = r#"{"lifetimeActions": [{"trigger": {"timeAfterCreate": "P18M"}, "action": {"type": "Rotate"}}], "attributes": {}}"#;
 
 /// The commands that a user can run next, on the same emulator.
 #[derive(Clone, Debug)]
@@ -140,6 +146,11 @@ impl Commands {
                 version,
             } => format!("key update {key} --vault {vault} --version {version} --expires TIME"),
             Hint::FailBack { vault } => format!("vault update {vault} --failed-over false"),
+            Hint::FollowKey {
+                registry,
+                vault,
+                key,
+            } => format!("registry rotate-key {registry} --key {vault}/{key}"),
             Hint::GrantAccess {
                 vault,
                 principal,
@@ -167,6 +178,11 @@ impl Commands {
             }
             Hint::ListTokens { registry } => format!("registry token list --registry {registry}"),
             Hint::ListVaults => "vault list".to_owned(),
+            Hint::MoveToNewVault {
+                registry,
+                key,
+                identity,
+            } => return Some(self.move_to_new_vault(registry, key, identity)),
             Hint::PermitOperations {
                 vault,
                 key,
@@ -187,6 +203,15 @@ impl Commands {
                 let of_key = self.command(format_args!("key recover {key} --vault {vault}"));
                 return Some(format!("{of_vault} && {of_key}"));
             }
+            Hint::RemoveRole {
+                role,
+                principal,
+                scope,
+            } => {
+                let principal = principal_option(principal);
+                let scope = quoted(Path::new(scope));
+                format!("role remove --role \"{role}\" {principal} --scope {scope}")
+            }
             Hint::ReplaceKey { vault, key } => {
                 let delete = self.command(format_args!("key delete {key} --vault {vault}"));
                 let purge = self.command(format_args!("key purge {key} --vault {vault} --yes"));
@@ -195,6 +220,22 @@ impl Commands {
             Hint::RestoreKey { vault, .. } => {
                 format!("key restore --vault {vault} --file BACKUP")
             }
+            Hint::RevokeAccess {
+                vault,
+                principal,
+                permissions,
+            } => {
+                let principal = principal_option(principal);
+                let permissions = comma_separated(permissions);
+                format!("access revoke --vault {vault} {principal} --permissions {permissions}")
+            }
+            Hint::RotateByPolicy { vault, key } => {
+                let update = self.command(format_args!(
+                    "key rotation-policy update {key} --vault {vault} --file /dev/stdin"
+                ));
+                return Some(format!("echo '{EVERY_18_MONTHS}' | {update}"));
+            }
+            Hint::RotateKey { vault, key } => format!("key rotate {key} --vault {vault}"),
             Hint::ShowAudit => "audit --result refused".to_owned(),
             Hint::ShowKey { vault, key } => format!("key show {key} --vault {vault}"),
             Hint::ShowStatus => "status".to_owned(),
@@ -204,9 +245,27 @@ impl Commands {
                 key,
                 version,
             } => format!("key update {key} --vault {vault} --version {version} --not-before TIME"),
+            Hint::TurnOnPurgeProtection { vault } => {
+                format!("vault update {vault} --purge-protection true")
+            }
             Hint::Verify => "verify".to_owned(),
         };
         Some(self.command(words))
+    }
+
+    fn move_to_new_vault(
+        &self,
+        registry: &RegistryName,
+        key: &KeyName,
+        identity: &IdentityName,
+    ) -> String {
+        let steps = [
+            "vault create NAME --purge-protection".to_owned(),
+            format!("key create {key} --vault NAME"),
+            format!("access grant --vault NAME --identity {identity}"),
+            format!("registry rotate-key {registry} --key NAME/{key}"),
+        ];
+        steps.map(|words| self.command(words)).join(" && ")
     }
 
     /// Renders hints as one sentence, or `None` if there are none.
@@ -250,6 +309,7 @@ pub(crate) fn explain_placeholder(hint: &Hint) -> Option<String> {
         Hint::ChangeIdentity { .. } => {
             Some("NAME is an identity with access to the key".to_owned())
         }
+        Hint::MoveToNewVault { .. } => Some("NAME is the name of the new vault".to_owned()),
         Hint::CreateVaultAndRestoreKey { key, .. } | Hint::RestoreKey { key, .. } => {
             Some(format!("BACKUP is the backup file of {key}"))
         }
@@ -291,6 +351,7 @@ fn describe_action(hint: &Hint) -> &str {
         Hint::EnableAdmin { .. } | Hint::EnableKey { .. } => "enable it",
         Hint::ExpireKeyLater { .. } => "postpone its expiry",
         Hint::FailBack { .. } => "end the failover",
+        Hint::FollowKey { .. } => "follow the key's current version",
         Hint::GrantAccess { .. } => "grant it",
         Hint::ListApplications => "list the applications",
         Hint::ListIdentities => "list the identities",
@@ -302,6 +363,7 @@ fn describe_action(hint: &Hint) -> &str {
         Hint::ListScopeMaps { .. } => "list the scope maps",
         Hint::ListTokens { .. } => "list the tokens",
         Hint::ListVaults => "list the vaults, including deleted ones,",
+        Hint::MoveToNewVault { .. } => "move to a key in a new vault",
         Hint::NameEncryption => "pass its --key and --identity again",
         Hint::NameKeyAndIdentity => "pass both --key and --identity",
         Hint::PermitOperations { .. } => "permit the operation",
@@ -309,6 +371,10 @@ fn describe_action(hint: &Hint) -> &str {
         Hint::RecoverKey { .. } | Hint::RecoverVault { .. } | Hint::RecoverVaultAndKey { .. } => {
             "recover it"
         }
+        Hint::RemoveRole { .. } => "remove the role",
+        Hint::RevokeAccess { .. } => "revoke it",
+        Hint::RotateByPolicy { .. } => "rotate it every 18 months",
+        Hint::RotateKey { .. } => "rotate it",
         Hint::ReplaceKey { .. } => {
             "a key of this name already exists, and needs no restore if it is the same; to replace it, purge it"
         }
@@ -317,6 +383,7 @@ fn describe_action(hint: &Hint) -> &str {
         Hint::ShowStatus => "see why",
         Hint::ShowVault { .. } => "choose another name, or see the vault",
         Hint::StartKeyEarlier { .. } => "make it valid earlier",
+        Hint::TurnOnPurgeProtection { .. } => "turn it on, for good",
         Hint::Unknown => "see the log",
         Hint::Verify => "see what is damaged",
     }
@@ -387,5 +454,19 @@ mod tests {
              && sealock key recover k1 --vault kv1 --emulator http://localhost:1"
         );
         assert_eq!(Commands::default().sentence(&[]), None);
+    }
+
+    #[test]
+    fn scope_that_a_client_chose_is_quoted_for_the_shell() {
+        let hint = Hint::RemoveRole {
+            role: "Key Vault Administrator".to_owned(),
+            principal: NamedPrincipal::Identity("registry-identity".parse().unwrap()),
+            scope: "/subscriptions/$(id)".to_owned(),
+        };
+        assert_eq!(
+            Commands::default().for_hint(&hint).unwrap(),
+            "sealock role remove --role \"Key Vault Administrator\" --identity registry-identity \
+             --scope '/subscriptions/$(id)'"
+        );
     }
 }

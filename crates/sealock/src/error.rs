@@ -59,10 +59,14 @@ pub(crate) enum Error {
     /// A registry is revoked, which the output already shows.
     #[error("a registry is revoked")]
     Revoked,
+    /// A checkup has problems or advice, which the output already shows.
+    #[error("a registry needs attention")]
+    Unsound,
 }
 
-/// The exit code of `sealock status` while a registry is revoked. clap uses 2.
-const REVOKED: u8 = 3;
+/// The exit code of `sealock status` while a registry is revoked, and of `sealock doctor` for one that needs attention.
+/// clap uses 2.
+const NEEDS_ATTENTION: u8 = 3;
 
 /// The exit codes of a shell for a program that is not found, and for one that cannot be run.
 const NOT_FOUND: u8 = 127;
@@ -103,7 +107,7 @@ impl Error {
     /// Returns the exit code.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Revoked => ExitCode::from(REVOKED),
+            Self::Revoked | Self::Unsound => ExitCode::from(NEEDS_ATTENTION),
             Self::Ended(code) => ExitCode::from(*code),
             Self::NotStarted { error, .. } if error.kind() == io::ErrorKind::NotFound => {
                 ExitCode::from(NOT_FOUND)
@@ -116,7 +120,7 @@ impl Error {
     /// Returns the message to print, or `None` if the output already shows it.
     pub(crate) fn message(&self) -> Option<String> {
         match self {
-            Self::Revoked | Self::Ended(_) => None,
+            Self::Revoked | Self::Unsound | Self::Ended(_) => None,
             error => Some(error.to_string()),
         }
     }
@@ -163,7 +167,8 @@ impl Error {
             | Self::Output(_)
             | Self::NotStarted { .. }
             | Self::Ended(_)
-            | Self::Revoked => return None,
+            | Self::Revoked
+            | Self::Unsound => return None,
         };
         Some(hint.to_owned())
     }

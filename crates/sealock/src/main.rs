@@ -17,6 +17,7 @@ mod clock;
 mod commands;
 mod completion;
 mod demo;
+mod doctor;
 mod effect;
 mod env;
 mod environment;

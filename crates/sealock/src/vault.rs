@@ -3,7 +3,7 @@ use sealock_api::{
     self as api, CreateVault, DeleteVault, ListVaults, NewVault, PurgeVault, RecoverVault,
     ShowVault, Time, UpdateVault, Vault, VaultChange, VaultSku, Vaults,
 };
-use sealock_core::VaultName;
+use sealock_core::{Location, VaultName};
 
 use crate::{
     arguments::word,
@@ -20,7 +20,10 @@ pub(crate) enum VaultCommand {
     #[command(after_help = "Example:\n  sealock vault list")]
     List,
     /// Create a vault
-    #[command(after_help = "Example:\n  sealock vault create kv1 --retention-days 7")]
+    #[command(after_help = "\
+Examples:
+  sealock vault create kv1 --retention-days 7
+  sealock vault create kv2 --location westeurope")]
     Create(Create),
     /// Show a vault
     #[command(after_help = "\
@@ -57,6 +60,9 @@ pub(crate) struct Create {
     /// Name of the vault
     #[arg(value_name = "VAULT")]
     name: VaultName,
+    /// Region of Azure; a backup of a key cannot leave its geography
+    #[arg(long, value_name = "REGION", default_value = "eastus")]
+    location: Location,
     /// Service tier; HSM-protected keys need premium
     #[arg(long, default_value = "premium", ignore_case = true, value_parser = word::<VaultSku>(VaultSku::WORDS))]
     sku: VaultSku,
@@ -200,6 +206,7 @@ impl VaultCommand {
 impl Create {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let new = NewVault {
+            location: Some(self.location),
             sku: Some(self.sku),
             rbac: Some(self.rbac),
             purge_protection: Some(self.purge_protection),
@@ -267,6 +274,7 @@ fn list(list: &Vaults, screen: Screen) -> String {
             retention(vault),
             protection(vault).to_owned(),
             protection(vault).to_owned(),
+            vault.location.to_string(),
             vault.vault_uri.clone(),
         ]
     });
@@ -279,6 +287,7 @@ fn list(list: &Vaults, screen: Screen) -> String {
         Column::Always("RETENTION"),
         Column::Narrow("PROTECTION"),
         Column::Wide("PURGE PROTECTION"),
+        Column::Wide("LOCATION"),
         Column::Wide("URI"),
     ];
     screen.table(columns, rows)
@@ -320,9 +329,9 @@ fn settings(vault: &Vault) -> String {
         access(vault),
         protection(vault),
         if vault.failed_over {
-            "failed over"
+            format!("failed over to {}", vault.serving_region)
         } else {
-            "not failed over"
+            "not failed over".to_owned()
         }
     )
 }
@@ -353,13 +362,25 @@ fn render_network(vault: &Vault) -> String {
 }
 
 fn render(vault: &Vault) -> String {
+    let replica = vault.replica_region.as_ref();
+    let replica = replica.map_or_else(|| "none".to_owned(), ToString::to_string);
+    let failed_over = if vault.failed_over {
+        format!("yes, {} serves it", vault.serving_region)
+    } else {
+        "no".to_owned()
+    };
     let mut fields = vec![
         ("uri", vault.vault_uri.clone()),
         ("sku", vault.sku.to_string()),
         ("access", access(vault).to_owned()),
         ("retention", retention(vault)),
         ("purge protection", protection(vault).to_owned()),
-        ("failed over", yes_or_no(vault.failed_over).to_owned()),
+        (
+            "location",
+            format!("{}, {}", vault.location, vault.geography),
+        ),
+        ("replica region", replica),
+        ("failed over", failed_over),
     ];
     fields.extend(network_fields(vault));
     fields.push(("id", vault.id.clone()));
@@ -374,10 +395,6 @@ fn render(vault: &Vault) -> String {
         format!("{TITLE}{}{TITLE:#}  {}", vault.name, vault.state),
         fields,
     )
-}
-
-fn yes_or_no(answer: bool) -> &'static str {
-    if answer { "yes" } else { "no" }
 }
 
 /// Returns the end of a sentence that reports a deletion.

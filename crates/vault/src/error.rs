@@ -245,6 +245,14 @@ pub enum Error {
         /// The vault.
         vault: VaultName,
     },
+    /// The vault cannot fail over, because it is replicated to no other region.
+    #[error(
+        "A vault in the region '{location}' cannot fail over, because it is not replicated to another region."
+    )]
+    NoReplica {
+        /// The vault's region.
+        location: Location,
+    },
     /// The vault has reached its limit of requests within ten seconds.
     #[error(
         "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
@@ -327,7 +335,7 @@ pub enum Error {
     #[error("Cannot decrypt backup blob.")]
     BackupNotDecrypted {
         /// The advice to the operator.
-        why: &'static str,
+        why: String,
     },
     /// A key has too many tags, or too long ones. The text is Azure's, without a name and with
     /// two spaces: <https://github.com/hashicorp/terraform-provider-azurerm/issues/16780>

@@ -69,11 +69,11 @@ pub async fn answer(
     request: Request,
 ) -> Response {
     let vault = vaults.service.active_vault(&host.vault).await;
-    let location = match &vault {
-        Ok(vault) => vault.resource.location.clone(),
+    let region = match &vault {
+        Ok(vault) => vault.serving_region(),
         Err(_) => default_location(),
     };
-    let headers = AnswerHeaders::of(&connection, request.headers(), location);
+    let headers = AnswerHeaders::of(&connection, request.headers(), region);
     let answer = match vault {
         Ok(_) => route(vaults, tokens, names, connection, host, &headers, request).await,
         Err(error) => Err(error),
@@ -208,16 +208,16 @@ fn header_excerpt(headers: &HeaderMap, name: &HeaderName) -> String {
 /// Azure also sends `Strict-Transport-Security`. The emulator omits it, because a browser would then demand TLS on all
 /// other ports of the same host, too.
 struct AnswerHeaders {
-    location: Location,
+    region: Location,
     address: IpAddr,
     request_id: Uuid,
     client_request_id: Option<HeaderValue>,
 }
 
 impl AnswerHeaders {
-    fn of(connection: &Connection, headers: &HeaderMap, location: Location) -> Self {
+    fn of(connection: &Connection, headers: &HeaderMap, region: Location) -> Self {
         Self {
-            location,
+            region,
             address: connection.client_address(),
             request_id: Uuid::new_v4(),
             client_request_id: sealock_http::client_request_id(headers),
@@ -250,7 +250,7 @@ impl AnswerHeaders {
         let address = self.address;
         let network = format!("conn_type={kind};addr={address};act_addr_fam={family};");
         for (name, value) in [
-            ("x-ms-keyvault-region", self.location.to_string()),
+            ("x-ms-keyvault-region", self.region.to_string()),
             ("x-ms-keyvault-network-info", network),
             ("x-ms-request-id", self.request_id.to_string()),
         ] {

@@ -5,14 +5,14 @@
 //! Each write draws a new `revision`, so that a record that was deleted and created again counts as changed.
 
 use jiff::Timestamp;
-use sealock_core::{KeyName, KeyVersion, ObjectId};
+use sealock_core::{KeyName, KeyVersion, Location, ObjectId};
 use sealock_entra::TrackedResource;
 use sealock_store::{Batch, Table, objects::ObjectSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     EnabledFor, IpRule, KeyOperation, KeyShape, KeyType, NetworkRules, PolicyPermissions,
-    PublicKey, ReleasePolicy, RotationPolicy, VaultSku, VirtualNetworkRule,
+    PublicKey, ReleasePolicy, RotationPolicy, VaultSku, VirtualNetworkRule, vaults::replica_region,
 };
 
 /// Keyed by vault.
@@ -139,6 +139,13 @@ pub(crate) struct Deletion {
 }
 
 impl VaultRecord {
+    /// Returns the region that serves it: after a failover, the one to which it is replicated.
+    pub(crate) fn serving_region(&self) -> Location {
+        let location = &self.resource.location;
+        let replica = self.failed_over.then(|| replica_region(location)).flatten();
+        replica.unwrap_or_else(|| location.clone())
+    }
+
     /// Returns true if roles grant permissions, false if access policies do.
     pub(crate) fn uses_roles(&self) -> bool {
         self.rbac == Some(true)

@@ -4,7 +4,8 @@ mod rules;
 use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
-use sealock_core::{ObjectId, VaultName};
+use sealock_core::{Location, ObjectId, VaultName};
+use sealock_entra::{TrackedResource, default_location};
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -25,11 +26,14 @@ use crate::{
 };
 
 pub use self::properties::{EnabledFor, NetworkAcls, VaultProperties};
+pub(crate) use self::rules::replica_region;
 
 /// The settings of a new vault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VaultSettings {
+    /// Its region.
+    pub location: Location,
     /// Its tier.
     pub sku: VaultSku,
     /// True if neither the vault nor its keys can be purged before their retention has passed.
@@ -77,6 +81,7 @@ pub struct VaultChange {
 impl Default for VaultSettings {
     fn default() -> Self {
         Self {
+            location: default_location(),
             sku: VaultSku::default(),
             purge_protection: false,
             soft_delete_retention_days: 90,
@@ -117,6 +122,9 @@ impl VaultChange {
     fn apply(&self, vault: &VaultRecord) -> Result<VaultRecord> {
         let purge_protection =
             rules::purge_protection_is_irreversible(vault.purge_protection, self.purge_protection)?;
+        if self.failed_over == Some(true) {
+            rules::failover_needs_a_replica(&vault.resource.location)?;
+        }
         Ok(VaultRecord {
             purge_protection,
             rbac: self.rbac.or(vault.rbac),
@@ -141,7 +149,10 @@ impl Permit<CreateVault> {
             service.remove_expired_vault(vault).await?;
             let plan = |()| async {
                 let record = VaultRecord {
-                    resource: service.default_place(),
+                    resource: TrackedResource {
+                        location: settings.location.clone(),
+                        ..service.default_place()
+                    },
                     sku: settings.sku,
                     purge_protection: settings.purge_protection,
                     soft_delete_retention_days: rules::retention_is_7_to_90_days(
@@ -412,6 +423,8 @@ impl Service {
             network: record.network,
             ip_rules: lists.ip_rules,
             virtual_network_rules: lists.virtual_network_rules,
+            replica_region: replica_region(&record.resource.location),
+            serving_region: record.serving_region(),
             failed_over: record.failed_over,
             deleted: record.deletion.map(|deletion| deletion.deleted),
             scheduled_purge: record.deletion.map(|deletion| deletion.scheduled_purge),

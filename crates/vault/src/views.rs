@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sealock_core::{ClientId, KeyName, KeyVersion, Kid, PrincipalId, VaultName};
+use sealock_core::{ClientId, KeyName, KeyVersion, Kid, Location, PrincipalId, VaultName};
 use sealock_entra::TrackedResource;
 
 use crate::{
@@ -54,7 +54,11 @@ pub struct Vault {
     pub ip_rules: Vec<IpRule>,
     /// The subnets that its firewall lets in, which the emulator only keeps.
     pub virtual_network_rules: Vec<VirtualNetworkRule>,
-    /// True if it serves from its paired region, where it is read-only.
+    /// The region to which it is replicated, if there is one.
+    pub replica_region: Option<Location>,
+    /// The region that serves it.
+    pub serving_region: Location,
+    /// True if it serves from the region to which it is replicated, where it is read-only.
     pub failed_over: bool,
     /// The time of its deletion.
     pub deleted: Option<Timestamp>,

@@ -72,6 +72,9 @@ pub(crate) fn for_vault_error(error: &sealock_vault::Error) -> Vec<Hint> {
         Error::FailedOver { vault } => Hint::FailBack {
             vault: vault.clone(),
         },
+        Error::NoReplica { .. } => {
+            advice("use a vault in a region with a pair in the same geography, such as eastus")
+        }
         Error::KeyTypeNotSupported { .. } => advice("use RSA, RSA-HSM, EC, EC-HSM or oct-HSM"),
         Error::HardwareKeyInStandardVault => {
             return vec![
@@ -79,7 +82,7 @@ pub(crate) fn for_vault_error(error: &sealock_vault::Error) -> Vec<Hint> {
                 Hint::CreatePremiumVault,
             ];
         }
-        Error::BackupNotDecrypted { why } => advice(*why),
+        Error::BackupNotDecrypted { why } => advice(why),
         Error::ConcurrentChange => advice("try again"),
         Error::Damaged { .. } => advice("restore the data directory from a copy"),
         _ => return Vec::new(),

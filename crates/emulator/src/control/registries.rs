@@ -1,3 +1,4 @@
+pub(super) mod checkup;
 pub(super) mod garbage;
 pub(super) mod identities;
 pub(super) mod inspect;

@@ -31,6 +31,7 @@ pub(super) async fn show(call: Call<api::ShowVault>) -> Answer<api::Vault> {
 pub(super) async fn create(call: Call<api::CreateVault>) -> Answer<api::Vault> {
     let (asked, default) = (call.body, VaultSettings::default());
     let settings = VaultSettings {
+        location: asked.location.unwrap_or(default.location),
         sku: asked.sku.translate().unwrap_or(default.sku),
         rbac: asked.rbac.unwrap_or(default.rbac),
         purge_protection: asked.purge_protection.unwrap_or(default.purge_protection),
@@ -102,11 +103,14 @@ fn ip_rules(texts: BTreeSet<String>) -> Answer<BTreeSet<IpRule>> {
 }
 
 fn view(vault: Vault) -> api::Vault {
-    let network = vault.network;
+    let (network, location) = (vault.network, vault.resource.location);
     api::Vault {
         name: vault.name,
         id: vault.id,
         vault_uri: vault.vault_uri,
+        geography: location.geography().to_owned(),
+        location,
+        replica_region: vault.replica_region,
         state: vault.state.translate(),
         sku: vault.sku.translate(),
         rbac: vault.rbac == Some(true),
@@ -119,6 +123,7 @@ fn view(vault: Vault) -> api::Vault {
         },
         ip_rules: vault.ip_rules.iter().map(ToString::to_string).collect(),
         failed_over: vault.failed_over,
+        serving_region: vault.serving_region,
         created: vault.resource.system_data.created_at.into(),
         deleted: vault.deleted.map(Into::into),
         scheduled_purge: vault.scheduled_purge.map(Into::into),

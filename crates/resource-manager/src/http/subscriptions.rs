@@ -2,6 +2,7 @@ use axum::{
     Json,
     response::{IntoResponse as _, Response},
 };
+use sealock_core::Region;
 use sealock_entra::SUBSCRIPTION;
 use serde_json::{Value, json};
 
@@ -10,20 +11,6 @@ use crate::{Error, Result};
 
 /// The display name of the subscription.
 pub(super) const SUBSCRIPTION_NAME: &str = "Sealock";
-
-/// The regions that `az account list-locations` shows, with their display names. Others are accepted, too.
-const LOCATIONS: [(&str, &str); 10] = [
-    ("eastus", "East US"),
-    ("eastus2", "East US 2"),
-    ("westus", "West US"),
-    ("westus2", "West US 2"),
-    ("centralus", "Central US"),
-    ("northeurope", "North Europe"),
-    ("westeurope", "West Europe"),
-    ("uksouth", "UK South"),
-    ("southeastasia", "Southeast Asia"),
-    ("japaneast", "Japan East"),
-];
 
 pub(super) fn tenants(call: &Call) -> Response {
     let tenant = call.manager.directory.tenant();
@@ -58,23 +45,39 @@ pub(super) async fn show(call: Call) -> Answer {
     Ok(Json(subscription(&call)).into_response())
 }
 
+/// Lists the regions of Azure. A resource may be in another location, too.
 pub(super) async fn locations(call: Call) -> Answer {
     call.authorize(
         "Microsoft.Resources/subscriptions/locations/read",
         &format!("/subscriptions/{SUBSCRIPTION}"),
     )
     .await?;
-    let locations = LOCATIONS.map(|(name, display_name)| {
-        json!({
-            "id": format!("/subscriptions/{SUBSCRIPTION}/locations/{name}"),
-            "name": name,
-            "type": "Region",
-            "displayName": display_name,
-            "regionalDisplayName": display_name,
-            "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
-        })
-    });
+    let locations: Vec<_> = Region::all().iter().map(location).collect();
     Ok(Json(json!({"value": locations})).into_response())
+}
+
+/// <https://learn.microsoft.com/rest/api/resources/subscriptions/list-locations#locationmetadata>
+fn location(region: &Region) -> Value {
+    let id = |name: &str| format!("/subscriptions/{SUBSCRIPTION}/locations/{name}");
+    let pairs: Vec<_> = region
+        .pair
+        .iter()
+        .map(|pair| json!({"name": pair, "id": id(pair)}))
+        .collect();
+    json!({
+        "id": id(region.name),
+        "name": region.name,
+        "type": "Region",
+        "displayName": region.display_name,
+        "regionalDisplayName": format!("({}) {}", region.geography_group, region.display_name),
+        "metadata": {
+            "regionType": "Physical",
+            "regionCategory": if region.is_recommended { "Recommended" } else { "Other" },
+            "geography": region.geography,
+            "geographyGroup": region.geography_group,
+            "pairedRegion": pairs,
+        },
+    })
 }
 
 /// Returns true if the caller has a role at any scope.

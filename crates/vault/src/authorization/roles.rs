@@ -8,7 +8,7 @@ impl KeyPermission {
     /// Returns the action that a role must permit in a vault with role-based access control.
     ///
     /// <https://learn.microsoft.com/azure/role-based-access-control/permissions/security#microsoftkeyvault>
-    pub(crate) fn data_action(self) -> &'static str {
+    pub fn data_action(self) -> &'static str {
         match self {
             Self::All => "Microsoft.KeyVault/vaults/keys/*",
             Self::Get | Self::List => "Microsoft.KeyVault/vaults/keys/read",

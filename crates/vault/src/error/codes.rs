@@ -11,7 +11,8 @@ impl Error {
             | Self::HardwareKeyInStandardVault
             | Self::JsonWebKeyIncomplete { .. }
             | Self::RsaKeyInvalid { .. }
-            | Self::TagsInvalid { .. } => (400, "BadParameter"),
+            | Self::TagsInvalid { .. }
+            | Self::NoReplica { .. } => (400, "BadParameter"),
             Self::VaultPropertyInvalid(_) => (400, "BadRequest"),
             Self::BackupCorrupt | Self::BackupNotDecrypted { .. } => (400, "Malformed backup blob"),
             Self::Unauthorized(_) => (401, "Unauthorized"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
-use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, ObjectId, VaultName};
+use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, Location, ObjectId, VaultName};
 use sealock_entra::SUBSCRIPTION;
 use sealock_store::{Batch, Record};
 use serde::{Deserialize, Serialize};
@@ -24,9 +24,6 @@ use crate::{
 };
 
 const PREFIX: &str = "&AzureKeyVaultKeyBackupV1.microsoft.com";
-
-/// The geography of all vaults. A backup cannot leave it.
-const GEOGRAPHY: &str = "United States";
 
 /// The maximum size of a request to restore a backup: it holds all versions with their tags.
 pub const BACKUP_BYTES: usize = 16 << 20;
@@ -83,26 +80,31 @@ struct RestoredKey {
 struct Secret(String);
 
 impl Header {
-    fn of_emulator() -> Self {
+    /// Describes a backup from a vault in `location`.
+    fn of_vault_in(location: &Location) -> Self {
         Self {
             alg: "dir".to_owned(),
             enc: "A256GCM".to_owned(),
             subscription: SUBSCRIPTION.to_owned(),
-            geography: GEOGRAPHY.to_owned(),
+            geography: location.geography().to_owned(),
         }
     }
 
-    /// A backup can only be restored in the subscription and the geography that it is from.
+    /// A backup can only be restored in the subscription that it is from, by a vault in the same geography.
     ///
     /// <https://learn.microsoft.com/azure/key-vault/general/backup#design-considerations>
-    fn subscription_and_geography_match(&self) -> Result<()> {
-        let ours = Self::of_emulator();
-        if self.subscription == ours.subscription && self.geography == ours.geography {
+    fn subscription_and_geography_match(&self, location: &Location) -> Result<()> {
+        let why = if self.subscription != SUBSCRIPTION {
+            "restore it in the subscription that it is from".to_owned()
+        } else if self.geography != location.geography() {
+            format!(
+                "restore it in a vault in the geography that it is from, {}",
+                self.geography
+            )
+        } else {
             return Ok(());
-        }
-        Err(Error::BackupNotDecrypted {
-            why: "restore it in the subscription and geography that it is from",
-        })
+        };
+        Err(Error::BackupNotDecrypted { why })
     }
 }
 
@@ -111,6 +113,7 @@ impl Permit<BackUpKey> {
     pub async fn run(self) -> Result<String> {
         self.run_to_end(|permit| async move {
             let (service, vault) = (&permit.service, &permit.target.vault);
+            let location = &permit.records.vault.value.resource.location;
             let KeyRecord {
                 name,
                 created,
@@ -145,7 +148,7 @@ impl Permit<BackUpKey> {
                 }
             });
             match backing_up.await? {
-                Ok(backup) => service.seal_backup(&backup),
+                Ok(backup) => service.seal_backup(location, &backup),
                 Err(error) => {
                     // If the key was purged after its versions were read, judging again refuses the backup.
                     permit.judge().await?;
@@ -162,7 +165,7 @@ impl Permit<RestoreKey> {
     pub async fn run(self, backup: String) -> Result<Key> {
         self.run_to_end(move |permit| async move {
             let (service, vault) = (&permit.service, &permit.target);
-            let backup = service.open_backup(&backup)?;
+            let backup = service.open_backup(&permit.records.resource.location, &backup)?;
             let restored = RestoredKey::of(&backup);
             service.remove_expired_key(vault, &restored.name).await?;
             service
@@ -237,9 +240,10 @@ impl Service {
         })
     }
 
-    fn seal_backup(&self, backup: &Backup) -> Result<String> {
+    fn seal_backup(&self, location: &Location, backup: &Backup) -> Result<String> {
         let plain = Zeroizing::new(serde_json::to_vec(backup)?);
-        let header = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&Header::of_emulator())?);
+        let header = Header::of_vault_in(location);
+        let header = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header)?);
         let sealed = self
             .service_key
             .backup_key()
@@ -248,9 +252,12 @@ impl Service {
         Ok(URL_SAFE_NO_PAD.encode(format!("{PREFIX}.{header}.{sealed}")))
     }
 
-    fn open_backup(&self, text: &str) -> Result<Backup> {
-        let foreign = || Error::BackupNotDecrypted {
-            why: "restore it in the emulator that made it, or use another copy: this one may be damaged",
+    /// Opens a backup for a vault in `location`.
+    fn open_backup(&self, location: &Location, text: &str) -> Result<Backup> {
+        let foreign = || {
+            Error::BackupNotDecrypted {
+            why: "restore it in the emulator that made it, or use another copy: this one may be damaged".to_owned(),
+        }
         };
         let malformed = || Error::BackupCorrupt;
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed());
@@ -268,7 +275,7 @@ impl Service {
             .backup_key()
             .open(header.as_bytes(), &decode(sealed)?)
             .map_err(|_| foreign())?;
-        header_data.subscription_and_geography_match()?;
+        header_data.subscription_and_geography_match(location)?;
         serde_json::from_slice(&plain).map_err(|_| foreign())
     }
 
@@ -400,21 +407,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn backups_of_other_subscriptions_and_geographies_are_refused() {
-        let from = |subscription: &str, geography: &str| Header {
-            subscription: subscription.to_owned(),
-            geography: geography.to_owned(),
-            ..Header::of_emulator()
+    fn backup_of_another_subscription_or_geography_is_refused() {
+        let location = |name: &str| name.parse::<Location>().unwrap();
+        let another = Header {
+            subscription: "11111111-0000-0000-0000-000000000000".to_owned(),
+            ..Header::of_vault_in(&location("eastus"))
         };
-        let another = "11111111-0000-0000-0000-000000000000";
-        for (header, restorable) in [
-            (Header::of_emulator(), true),
-            (from(SUBSCRIPTION, "United States"), true),
-            (from(another, "United States"), false),
-            (from(SUBSCRIPTION, "Europe"), false),
+        let from = |name: &str| Header::of_vault_in(&location(name));
+        for (header, to, restorable) in [
+            (from("eastus"), "eastus", true),
+            (from("eastus"), "westus2", true),
+            (from("eastus"), "westeurope", false),
+            (from("moonbase1"), "moonbase1", true),
+            (from("moonbase1"), "moonbase2", false),
+            (from("eastus"), "moonbase1", false),
+            (another, "eastus", false),
         ] {
-            let judged = header.subscription_and_geography_match();
-            assert_eq!(judged.is_ok(), restorable);
+            let judged = header.subscription_and_geography_match(&location(to));
+            assert_eq!(judged.is_ok(), restorable, "{to}");
             assert!(matches!(
                 judged,
                 Ok(()) | Err(Error::BackupNotDecrypted { .. })

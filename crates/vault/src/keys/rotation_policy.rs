@@ -122,7 +122,7 @@ impl RotationPolicy {
     }
 
     /// Returns the time at which `action` is due for a version with these times, or `None` if it is never due.
-    pub(crate) fn due_time(
+    pub fn due_time(
         &self,
         action: Action,
         created: Timestamp,

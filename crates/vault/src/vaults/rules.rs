@@ -1,6 +1,6 @@
 //! Azure's rules for the properties of a vault.
 
-use sealock_core::TenantId;
+use sealock_core::{Location, TenantId};
 
 use crate::{Error, Result, authorization::IP_RULE_LIMIT};
 
@@ -125,9 +125,52 @@ pub(super) fn at_most_200_virtual_network_rules<'a>(
     Ok(())
 }
 
+/// Returns the region to which a vault is replicated: the paired one, if it is in the same geography. West US 3 has a pair
+/// and no replicas.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/disaster-recovery-guidance#data-replication>
+pub(crate) fn replica_region(location: &Location) -> Option<Location> {
+    let pair = location.pair()?;
+    let is_replicated = pair.geography() == location.geography() && location.as_str() != "westus3";
+    is_replicated.then_some(pair)
+}
+
+/// A vault fails over to the region to which it is replicated.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/disaster-recovery-guidance#failover-across-regions>
+pub(super) fn failover_needs_a_replica(location: &Location) -> Result<()> {
+    if replica_region(location).is_some() {
+        return Ok(());
+    }
+    Err(Error::NoReplica {
+        location: location.clone(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vault_is_replicated_to_its_pair_in_the_same_geography() {
+        for (location, replica) in [
+            ("eastus", Some("westus")),
+            ("westeurope", Some("northeurope")),
+            ("brazilsoutheast", Some("brazilsouth")),
+            ("brazilsouth", None),
+            ("westus3", None),
+            ("italynorth", None),
+            ("moonbase1", None),
+        ] {
+            let location: Location = location.parse().unwrap();
+            let found = replica_region(&location);
+            assert_eq!(found.as_ref().map(Location::as_str), replica, "{location}");
+            assert_eq!(
+                failover_needs_a_replica(&location).is_ok(),
+                replica.is_some()
+            );
+        }
+    }
 
     #[test]
     fn roles_decide_by_default_from_the_version_of_february_2026_on() {
