@@ -59,6 +59,7 @@ mod report;
 mod resource_manager;
 mod revocation;
 mod rotation;
+mod rule_model;
 mod secrets;
 mod serve;
 mod sign_in;

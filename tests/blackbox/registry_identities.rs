@@ -191,3 +191,26 @@ fn identities_of_a_registry_are_listed_assigned_and_removed() {
         "{twice:?}"
     );
 }
+
+#[test]
+fn patch_removes_each_identity_that_it_names_as_null() {
+    let emulator = Emulator::start();
+    let arm = Arm::developer(&emulator);
+    let ids: Vec<String> = ["first", "second", "third"]
+        .iter()
+        .map(|name| {
+            let created = arm.create_identity("sealock", name);
+            emulator.cli(&["registry", "identity", "assign", name]);
+            created["id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let registry = registry_path("sealock", "sealock");
+    let change = json!({&ids[0]: {}, &ids[1]: null, &ids[2]: null});
+    let body = json!({"identity": {"type": "UserAssigned", "userAssignedIdentities": change}});
+    assert_eq!(arm.send("PATCH", &registry, &body).status, 201);
+    let shown = arm.get(&registry).json();
+    let shown = shown["identity"]["userAssignedIdentities"].as_object();
+    let mut kept: Vec<&String> = shown.unwrap().keys().collect();
+    kept.sort();
+    assert_eq!(kept, [&ids[0], IDENTITY]);
+}

@@ -98,7 +98,7 @@ impl Arm {
     }
 }
 
-fn identity_path(group: &str, name: &str) -> String {
+pub(crate) fn identity_path(group: &str, name: &str) -> String {
     format!(
         "/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
     )

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct ChosenKey {
     /// The key. A registry follows the rotation of a key without a version.
     pub identifier: KeyIdentifier,
-    /// The URL that the client wrote. `None` for a key that it named otherwise.
+    /// The URL that the client wrote. `None` for the URL at the emulator's public name, which changes with its port, and
+    /// for a key that the client named otherwise.
     url: Option<String>,
 }
 
@@ -20,6 +21,15 @@ impl ChosenKey {
         match &self.url {
             Some(url) => url.clone(),
             None => names.key_uri(&self.identifier),
+        }
+    }
+
+    /// Returns the key, to be stored: without the URL at the emulator's public name.
+    pub(crate) fn without_own_url(self, names: &PublicName) -> Self {
+        let own = names.key_uri(&self.identifier);
+        Self {
+            url: self.url.filter(|url| *url != own),
+            ..self
         }
     }
 
@@ -86,5 +96,22 @@ mod tests {
             assert_eq!(chosen.url(&names), key);
             assert_eq!(chosen.version_url(&kid, &names), of_version);
         }
+    }
+
+    #[test]
+    fn url_at_the_public_name_follows_the_port() {
+        let names = |port| PublicName::parse("localhost", port).unwrap();
+        let own: ChosenKey = "https://kv1.vault.localhost:5000/keys/k1".parse().unwrap();
+        let own = own.without_own_url(&names(5000));
+        assert_eq!(
+            own.url(&names(6000)),
+            "https://kv1.vault.localhost:6000/keys/k1"
+        );
+        let other: ChosenKey = "https://kv1.vault.azure.net/keys/k1".parse().unwrap();
+        let other = other.without_own_url(&names(5000));
+        assert_eq!(
+            other.url(&names(6000)),
+            "https://kv1.vault.azure.net/keys/k1"
+        );
     }
 }

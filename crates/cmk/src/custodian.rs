@@ -17,7 +17,7 @@ use crate::{
     gate::Gate,
     history::remove_history,
     record::{CUSTODIES, CustodyRecord},
-    rotation::{remove_custody, warn_left_behind},
+    rotation::{PlannedRotation, remove_custody, warn_left_behind},
     rules,
 };
 
@@ -145,6 +145,7 @@ impl Custodian {
             return Ok(batch);
         }
         let (key, identity) = rules::key_and_identity_together(name, encryption)?;
+        let key = key.without_own_url(&self.context.names);
         let identity = rules::user_assigned_identity_at_creation(name, identity)?;
         let context = &self.context;
         let facts = context.usable_key(name, &key.identifier, identity).await?;
@@ -169,7 +170,7 @@ impl Custodian {
     }
 
     /// Checks that `encryption` names the key and the identity that an existing registry has. Only
-    /// [`rotate`](Self::rotate) changes them.
+    /// a [rotation](Self::plan_rotation) changes them.
     ///
     /// # Errors
     /// [`Error::Refused`] if it names others.
@@ -188,21 +189,22 @@ impl Custodian {
         )?)
     }
 
-    /// Wraps a registry's DEK under the current version of its key, under another key, or as another identity.
-    /// Content stays as it is. A refusal may name the registry's ARM id, `resource_id`.
+    /// Adds to `batch` that a registry's DEK is wrapped under the current version of its key, under another key, or as
+    /// another identity. Content stays as it is. A refusal may name the registry's ARM id, `resource_id`.
     ///
     /// # Errors
     /// [`Error::Refused`] if the identity may not use the new key, or the vault refuses the current one.
-    pub async fn rotate(
+    pub async fn plan_rotation(
         &self,
         registry: RegistryId,
         name: &RegistryName,
         resource_id: &str,
         key: Option<ChosenKey>,
         identity: Option<ClientId>,
-    ) -> Result<(), Error> {
+        batch: Batch,
+    ) -> Result<(Batch, PlannedRotation), Error> {
         self.gate(registry)
-            .rotate(name, resource_id, key, identity)
+            .plan_rotation(name, resource_id, key, identity, batch)
             .await
     }
 

@@ -34,6 +34,7 @@ pub use custody::{Custody, Lease};
 pub use error::Error;
 pub use history::{CustodyChange, CustodyEvent, CustodyHistory};
 pub use revocation::{Obstacle, PendingRevocation, Revocation};
+pub use rotation::PlannedRotation;
 pub use rules::{Encryption, Identity, InaccessibleKey, Refusal, Sku};
 pub use settings::{Propagation, Settings};
 pub use vault::{Cause, KeyFacts, KeyVault, VaultError, WRAP_ALGORITHM};

@@ -1,9 +1,11 @@
 //! Rotation: the same DEK, wrapped under another key version.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use sealock_core::{ClientId, Kid, RegistryId, RegistryName};
 use sealock_envelope::Dek;
-use sealock_store::{Batch, Commit, Record, Table};
+use sealock_store::{Batch, Commit, Epoch, LockGuard, Record, Table};
 
 use crate::{
     Cause, ChosenKey, CustodyChange, Error, InaccessibleKey, KeyFacts, Obstacle, Refusal,
@@ -18,20 +20,49 @@ use crate::{
 /// another node has found revoked.
 const ROTATIONS: Table<Timestamp> = Table::control("rotations");
 
+/// A rotation whose batch is not committed yet. Nobody else uses or changes the custody before it is dropped.
+pub struct PlannedRotation {
+    gate: Arc<Gate>,
+    epoch: Epoch,
+    dek: Dek,
+    record: CustodyRecord,
+    _lock: LockGuard,
+}
+
+impl PlannedRotation {
+    /// Completes the rotation after the commit of its batch.
+    pub async fn complete(self) {
+        let Self {
+            gate,
+            epoch,
+            dek,
+            record,
+            _lock,
+        } = self;
+        log_rotation(&record);
+        gate.context.write_second_copy(gate.registry, &record).await;
+        gate.open(epoch, dek);
+    }
+}
+
 impl Gate {
-    /// Wraps the DEK under the current version of `key`, as `identity`. Both default to the registry's own.
-    pub(crate) async fn rotate(
-        &self,
+    /// Adds to `batch` that the current version of `key` wraps the DEK, as `identity`. Both default to the registry's own.
+    pub(crate) async fn plan_rotation(
+        self: Arc<Self>,
         registry: &RegistryName,
         resource_id: &str,
         key: Option<ChosenKey>,
         identity: Option<ClientId>,
-    ) -> Result<(), Error> {
-        let _lock = self.lock().await?;
+        batch: Batch,
+    ) -> Result<(Batch, PlannedRotation), Error> {
+        let lock = self.lock().await?;
         let context = &self.context;
         let epoch = context.store.epoch().await?;
         let record = self.record().await?;
-        let key = key.unwrap_or_else(|| record.key.clone());
+        let key = match key {
+            Some(key) => key.without_own_url(&context.names),
+            None => record.key.clone(),
+        };
         let dek = self
             .unwrap_to_rotate(registry, resource_id, &record, identity)
             .await?;
@@ -43,11 +74,18 @@ impl Gate {
         let wrapped = wrapped
             .map_err(|error| context.refuse_key(error, &facts.kid.identifier(), identity))?;
         let id = self.registry.to_string();
-        let requested = Batch::new().put(&ROTATIONS, &[&id], &context.clock.now());
-        self.replace(&record, key, identity, facts.kid, &wrapped, requested)
+        let batch = batch.put(&ROTATIONS, &[&id], &context.clock.now());
+        let (batch, record) = self
+            .plan_replacement(&record, key, identity, facts.kid, &wrapped, batch)
             .await?;
-        self.open(epoch, dek);
-        Ok(())
+        let planned = PlannedRotation {
+            epoch,
+            dek,
+            record,
+            _lock: lock,
+            gate: Arc::clone(&self),
+        };
+        Ok((batch, planned))
     }
 
     /// Unwraps the DEK with the current key. If the registry's identity no longer exists, the new identity unwraps it,
@@ -129,8 +167,7 @@ impl Gate {
         match self.context.wrap_and_verify(&kid, identity, dek).await {
             Ok(wrapped) => {
                 let key = record.key.clone();
-                self.replace(record, key, identity, kid, &wrapped, Batch::new())
-                    .await?;
+                self.replace(record, key, identity, kid, &wrapped).await?;
                 Ok(Ok(()))
             }
             Err(VaultError::Refused(cause)) => Ok(Err((cause, Some(kid)))),
@@ -145,38 +182,14 @@ impl Gate {
         identity: ClientId,
         kid: Kid,
         wrapped: &WrappedDek,
-        batch: Batch,
     ) -> Result<(), Error> {
-        let id = self.registry.to_string();
-        let service_key = &self.context.service_key;
-        let name = old.name.clone();
-        let mut new = CustodyRecord::new(
-            self.registry,
-            name,
-            service_key,
-            key,
-            identity,
-            kid,
-            wrapped,
-        );
-        new.rotated = Some(self.context.clock.now());
-        // The verdict was reached on the old custody. It must not survive, even if this future is dropped.
-        self.clear_verdict();
-        let batch = batch
-            .expect(&CUSTODIES, &[&id], old)
-            .put(&CUSTODIES, &[&id], &new);
-        let batch = remove_causes(self.registry, batch);
-        let mut events = vec![new.wrapped_now()];
-        if self.context.is_revoked(self.registry).await? {
-            events.push(CustodyChange::Restored);
-        }
-        let batch = self
-            .context
-            .plan_events(self.registry, events, batch)
+        let batch = Batch::new();
+        let (batch, new) = self
+            .plan_replacement(old, key, identity, kid, wrapped, batch)
             .await?;
         match self.context.store.commit(batch).await? {
             Commit::Done => {
-                tracing::info!(registry = %new.name, kid = %new.kid, "the registry's key was rotated");
+                log_rotation(&new);
                 self.context.write_second_copy(self.registry, &new).await;
                 Ok(())
             }
@@ -186,6 +199,46 @@ impl Gate {
             }),
         }
     }
+
+    /// Adds to `batch` that `wrapped` takes the place of the `old` custody. The caller holds the lock.
+    async fn plan_replacement(
+        &self,
+        old: &Record<CustodyRecord>,
+        key: ChosenKey,
+        identity: ClientId,
+        kid: Kid,
+        wrapped: &WrappedDek,
+        batch: Batch,
+    ) -> Result<(Batch, CustodyRecord), Error> {
+        let id = self.registry.to_string();
+        let (context, name) = (&self.context, old.name.clone());
+        let mut new = CustodyRecord::new(
+            self.registry,
+            name,
+            &context.service_key,
+            key,
+            identity,
+            kid,
+            wrapped,
+        );
+        new.rotated = Some(context.clock.now());
+        // The verdict was reached on the old custody. It must not survive, even if this future is dropped.
+        self.clear_verdict();
+        let batch = batch
+            .expect(&CUSTODIES, &[&id], old)
+            .put(&CUSTODIES, &[&id], &new);
+        let batch = remove_causes(self.registry, batch);
+        let mut events = vec![new.wrapped_now()];
+        if context.is_revoked(self.registry).await? {
+            events.push(CustodyChange::Restored);
+        }
+        let batch = context.plan_events(self.registry, events, batch).await?;
+        Ok((batch, new))
+    }
+}
+
+fn log_rotation(record: &CustodyRecord) {
+    tracing::info!(registry = %record.name, kid = %record.kid, "the registry's key was rotated");
 }
 
 /// Adds to `batch` the removal of all that the store holds of a registry's custody.

@@ -345,19 +345,16 @@ pub fn encrypted_only(registry: &RegistryName, encrypted: bool) -> Result<(), Re
     Err(Refusal::RotationNeedsEncryption(registry.clone()))
 }
 
-/// The identity that wraps a registry's DEK must be assigned to the registry.
+/// The identity that wraps a registry's DEK must be assigned to the registry. Returns the `assigned` one.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/tutorial-troubleshoot-customer-managed-keys>
-pub fn identity_is_assigned(
+pub fn identity_is_assigned<T>(
     registry: &RegistryName,
     resource_id: &str,
     identity: &str,
-    is_assigned: bool,
-) -> Result<(), Refusal> {
-    if is_assigned {
-        return Ok(());
-    }
-    Err(Refusal::IdentityNotAssigned {
+    assigned: Option<T>,
+) -> Result<T, Refusal> {
+    assigned.ok_or_else(|| Refusal::IdentityNotAssigned {
         registry: registry.clone(),
         resource: resource_id.to_owned(),
         identity: identity.to_owned(),

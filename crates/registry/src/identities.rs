@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use futures_util::TryStreamExt as _;
-use sealock_cmk::{ChosenKey, Identity, rules};
+use sealock_cmk::{ChosenKey, Identity, PlannedRotation, rules};
 use sealock_core::{ClientId, PrincipalId, RegistryId};
 use sealock_entra::ManagedIdentity;
 use sealock_store::{Batch, Table};
@@ -32,6 +32,15 @@ pub enum AssignableIdentity {
     System,
     /// A user-assigned one.
     User(AssignedIdentity),
+}
+
+/// A rotation that a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRotation {
+    /// The key.
+    pub key: ChosenKey,
+    /// The identity that uses it.
+    pub identity: Identity,
 }
 
 /// The identities that a request assigns to a registry.
@@ -144,7 +153,8 @@ impl Registries {
         self.check_identity_in_use(registry, false).await
     }
 
-    /// Returns true unless the identity that uses a registry's key is assigned, and not among the `requested` ones.
+    /// Returns true unless the identity that uses a registry's key exists and is assigned, and is not among the `requested`
+    /// ones.
     ///
     /// # Errors
     /// If the store fails.
@@ -153,8 +163,24 @@ impl Registries {
         registry: &RegistryRecord,
         requested: &RequestedIdentities,
     ) -> Result<bool, sealock_cmk::Error> {
-        let included = self.includes_identity_in_use(registry, requested).await?;
-        Ok(included.unwrap_or(true) || self.custodian.is_detached(registry.id).await?)
+        let Some(in_use) = self.identity_in_use(registry).await? else {
+            return Ok(true);
+        };
+        if self.includes(registry, requested, in_use).await?
+            || self.custodian.is_detached(registry.id).await?
+        {
+            return Ok(true);
+        }
+        let in_use = self.entra.directory().identity_by_client_id(in_use);
+        Ok(in_use.await?.is_none())
+    }
+
+    pub(crate) async fn identity_in_use(
+        &self,
+        registry: &RegistryRecord,
+    ) -> Result<Option<ClientId>, sealock_cmk::Error> {
+        let in_use = self.custodian.key_in_use(registry.id).await?;
+        Ok(in_use.map(|in_use| in_use.identity))
     }
 
     async fn set_identities(
@@ -163,8 +189,9 @@ impl Registries {
         requested: &RequestedIdentities,
     ) -> Result<(), sealock_cmk::Error> {
         let updated = self.store.update(|| async {
+            let in_use = self.identity_in_use(registry).await?;
             let batch = self
-                .plan_identities(registry, requested, Batch::new())
+                .plan_identities(registry, requested, in_use, Batch::new())
                 .await?;
             Ok::<_, sealock_cmk::Error>((batch, ()))
         });
@@ -178,30 +205,21 @@ impl Registries {
         registry: &RegistryRecord,
     ) -> Result<(), sealock_cmk::Error> {
         let directory = self.entra.directory();
-        let Some(in_use) = self.custodian.key_in_use(registry.id).await? else {
+        let Some(in_use) = self.identity_in_use(registry).await? else {
             return Ok(());
         };
-        let in_use = directory.identity_by_client_id(in_use.identity).await?;
-        if in_use.is_some() {
+        if directory.identity_by_client_id(in_use).await?.is_some() {
             return Ok(());
         }
         let user_assigned = self.user_assigned_identities(registry.id).await?;
         let mut candidates: Vec<_> = user_assigned.into_iter().map(|it| it.client_id).collect();
         let system = self.system_assigned_identity(registry).await?;
         candidates.extend(system.map(|system| system.client_id));
-        let resource_id = registry.resource_id_in_errors();
         for candidate in candidates {
             if directory.identity_by_client_id(candidate).await?.is_none() {
                 continue;
             }
-            let rotated = self.custodian.rotate(
-                registry.id,
-                &registry.name,
-                &resource_id,
-                None,
-                Some(candidate),
-            );
-            match rotated.await {
+            match self.rotate(registry, None, Some(candidate)).await {
                 // This one may not use the key.
                 Err(sealock_cmk::Error::Refused(_)) => {}
                 done => return done,
@@ -220,23 +238,20 @@ impl Registries {
         })
     }
 
-    /// Returns true if the identity that uses a registry's key is among the `requested` ones. `None` for a registry without
-    /// a customer-managed key.
-    async fn includes_identity_in_use(
+    /// Returns true if the identity `in_use` is among the `requested` ones.
+    async fn includes(
         &self,
         registry: &RegistryRecord,
         requested: &RequestedIdentities,
-    ) -> Result<Option<bool>, sealock_cmk::Error> {
-        let Some(in_use) = self.custodian.key_in_use(registry.id).await? else {
-            return Ok(None);
-        };
+        in_use: ClientId,
+    ) -> Result<bool, sealock_store::Error> {
         let mut user_assigned = requested.user_assigned.iter();
-        if user_assigned.any(|it| it.client_id == in_use.identity) {
-            return Ok(Some(true));
+        if user_assigned.any(|it| it.client_id == in_use) {
+            return Ok(true);
         }
         let system = self.system_assigned_identity(registry).await?;
-        let is_system = system.is_some_and(|system| system.client_id == in_use.identity);
-        Ok(Some(is_system && requested.has_system_assigned))
+        let is_system = system.is_some_and(|system| system.client_id == in_use);
+        Ok(is_system && requested.has_system_assigned)
     }
 
     /// The identity that uses a registry's key stays assigned.
@@ -254,14 +269,14 @@ impl Registries {
         registry: &RegistryRecord,
         is_assigned: bool,
     ) -> Result<(), sealock_cmk::Error> {
-        let Some(in_use) = self.custodian.key_in_use(registry.id).await? else {
+        let Some(in_use) = self.identity_in_use(registry).await? else {
             return Ok(());
         };
         Ok(rules::identity_is_assigned(
             &registry.name,
             &registry.resource_id_in_errors(),
-            &in_use.identity.to_string(),
-            is_assigned,
+            &in_use.to_string(),
+            is_assigned.then_some(()),
         )?)
     }
 
@@ -278,61 +293,115 @@ impl Registries {
     ) -> Result<(), sealock_cmk::Error> {
         let is_detached = self.custodian.is_detached(registry.id).await?;
         self.check_identity_in_use(registry, !is_detached).await?;
-        let RegistryRecord { id, name, .. } = registry;
-        let resource_id = registry.resource_id_in_errors();
         let client_id = match identity {
             None => None,
             Some(identity) => {
-                let assigned = self.assigned_client_id(registry, identity).await?;
-                let shown = match identity {
-                    Identity::SystemAssigned => "system".to_owned(),
-                    Identity::UserAssigned(client_id) => client_id.to_string(),
-                };
-                let is_assigned = assigned.is_some();
-                rules::identity_is_assigned(name, &resource_id, &shown, is_assigned)?;
-                assigned
+                let identities = self.identities(registry).await?;
+                Some(
+                    self.assigned_client_id(registry, identity, &identities)
+                        .await?,
+                )
             }
         };
-        let rotated = self
-            .custodian
-            .rotate(*id, name, &resource_id, key, client_id);
-        rotated.await
+        self.rotate(registry, key, client_id).await
     }
 
-    /// Returns the client id of one of a registry's identities. `None` if it is not assigned.
+    /// Rotates a registry's key as one of its identities.
+    async fn rotate(
+        &self,
+        registry: &RegistryRecord,
+        key: Option<ChosenKey>,
+        identity: Option<ClientId>,
+    ) -> Result<(), sealock_cmk::Error> {
+        let rotated = self.store.update(|| {
+            let key = key.clone();
+            let resource_id = registry.resource_id_in_errors();
+            async move {
+                let (id, name) = (registry.id, &registry.name);
+                let custodian = &self.custodian;
+                let batch = custodian.plan_attachment(id, true, Batch::new()).await?;
+                custodian
+                    .plan_rotation(id, name, &resource_id, key, identity, batch)
+                    .await
+            }
+        });
+        rotated.await?.complete().await;
+        Ok(())
+    }
+
+    /// Adds to `batch` the rotation of a registry's key as one of the identities that the registry shall have. Returns that
+    /// identity's client id.
+    pub(crate) async fn plan_rotation(
+        &self,
+        registry: &RegistryRecord,
+        rotation: &KeyRotation,
+        requested: Option<&RequestedIdentities>,
+        batch: Batch,
+    ) -> Result<(Batch, ClientId, PlannedRotation), sealock_cmk::Error> {
+        let current = self.identities(registry).await?;
+        let identities = requested.unwrap_or(&current);
+        let is_restored = match (requested, self.identity_in_use(registry).await?) {
+            (Some(requested), Some(in_use)) => self.includes(registry, requested, in_use).await?,
+            _ => false,
+        };
+        let is_assigned = is_restored || !self.custodian.is_detached(registry.id).await?;
+        self.check_identity_in_use(registry, is_assigned).await?;
+        let identity = self
+            .assigned_client_id(registry, rotation.identity, identities)
+            .await?;
+        let resource_id = registry.resource_id_in_errors();
+        let planned = self.custodian.plan_rotation(
+            registry.id,
+            &registry.name,
+            &resource_id,
+            Some(rotation.key.clone()),
+            Some(identity),
+            batch,
+        );
+        let (batch, planned) = planned.await?;
+        Ok((batch, identity, planned))
+    }
+
+    /// Returns the client id of one of the identities that a registry has or shall have.
     async fn assigned_client_id(
         &self,
         registry: &RegistryRecord,
         identity: Identity,
-    ) -> Result<Option<ClientId>, sealock_store::Error> {
-        match identity {
+        identities: &RequestedIdentities,
+    ) -> Result<ClientId, sealock_cmk::Error> {
+        let (shown, found) = match identity {
             Identity::SystemAssigned => {
                 let system = self.system_assigned_identity(registry).await?;
-                Ok(system.map(|system| system.client_id))
+                let kept = system.filter(|_| identities.has_system_assigned);
+                ("system".to_owned(), kept.map(|system| system.client_id))
             }
             Identity::UserAssigned(client_id) => {
-                let mut assigned = self
-                    .user_assigned_identities(registry.id)
-                    .await?
-                    .into_iter();
-                Ok(assigned
-                    .find(|it| it.client_id == client_id)
-                    .map(|it| it.client_id))
+                let mut assigned = identities.user_assigned.iter();
+                let found = assigned.find(|it| it.client_id == client_id);
+                (client_id.to_string(), found.map(|it| it.client_id))
             }
-        }
+        };
+        Ok(rules::identity_is_assigned(
+            &registry.name,
+            &registry.resource_id_in_errors(),
+            &shown,
+            found,
+        )?)
     }
 
-    /// Adds the assignment of exactly the `requested` identities to `batch`. A system-assigned identity that is removed and
-    /// assigned again has other ids.
+    /// Adds the assignment of exactly the `requested` identities to `batch`. The identity `in_use` is detached if it is not
+    /// among them. A system-assigned identity that is removed and assigned again has other ids.
     pub(crate) async fn plan_identities(
         &self,
         registry: &RegistryRecord,
         requested: &RequestedIdentities,
+        in_use: Option<ClientId>,
         mut batch: Batch,
     ) -> Result<Batch, sealock_cmk::Error> {
         let (id, owner) = (registry.id.to_string(), registry.resource_id());
         let directory = self.entra.directory();
-        if let Some(included) = self.includes_identity_in_use(registry, requested).await? {
+        if let Some(in_use) = in_use {
+            let included = self.includes(registry, requested, in_use).await?;
             let planned = self.custodian.plan_attachment(registry.id, included, batch);
             batch = planned.await?;
         }

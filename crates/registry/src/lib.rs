@@ -42,7 +42,7 @@ pub use content::{
     sweep::Sweep,
 };
 pub use error::{Challenge, DigestMismatch, Error};
-pub use identities::{AssignableIdentity, AssignedIdentity, RequestedIdentities};
+pub use identities::{AssignableIdentity, AssignedIdentity, KeyRotation, RequestedIdentities};
 pub use manifests::{
     index::rebuild_indexes,
     manifest::{DescriptorKind, Manifest},

@@ -1,14 +1,14 @@
 use std::{ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
-use sealock_cmk::{Custodian, Encryption, Identity, KeyInUse, Sku, rules};
+use sealock_cmk::{Custodian, Encryption, Identity, KeyInUse, PlannedRotation, Sku, rules};
 use sealock_core::{Clock, NetworkRules, RegistryId, RegistryName};
 use sealock_entra::{TokenIssuer, TrackedResource};
 use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Record, Store};
 
 use crate::{
-    Error, LoginChange, NetworkChange, Registry, RequestedIdentities,
+    Error, KeyRotation, LoginChange, NetworkChange, Registry, RequestedIdentities,
     content::read_ahead::ReadAhead,
     manifests::stamps::Stamps,
     registry::{REGISTRIES, RegistryRecord, Settings},
@@ -26,10 +26,19 @@ pub struct RegistryRequest {
     pub identities: Option<RequestedIdentities>,
     /// Its encryption. An existing registry must have the same key and identity.
     pub encryption: Encryption,
+    /// A rotation of an existing registry's key.
+    pub rotation: Option<KeyRotation>,
     /// A change of its login settings.
     pub logins: LoginChange,
     /// A change of its firewall, which is open in a new registry.
     pub network: NetworkChange,
+}
+
+/// A registry that is created or updated once its batch is committed.
+struct Planned {
+    record: RegistryRecord,
+    is_new: bool,
+    rotation: Option<PlannedRotation>,
 }
 
 /// All registries. Clones share their state.
@@ -94,6 +103,7 @@ impl Registries {
             resource,
             identities,
             encryption: encryption.clone(),
+            rotation: None,
             logins: LoginChange::default(),
             network: NetworkChange::default(),
         };
@@ -111,12 +121,24 @@ impl Registries {
         request: &RegistryRequest,
     ) -> Result<(RegistryRecord, bool), Error> {
         let updated = self.store.update(|| async {
-            let (record, is_new, batch) = self.plan(name, request).await?;
-            let lock = self.custodian.lock(record.id).await?;
-            Ok::<_, Error>((batch, (record, is_new, lock)))
+            let (batch, planned) = self.plan(name, request).await?;
+            let lock = match planned.rotation {
+                // It holds the lock.
+                Some(_) => None,
+                None => Some(self.custodian.lock(planned.record.id).await?),
+            };
+            Ok::<_, Error>((batch, (planned, lock)))
         });
-        let (record, is_new, lock) = updated.await?;
-        self.custodian.write_second_copy(record.id).await?;
+        let (planned, lock) = updated.await?;
+        let Planned {
+            record,
+            is_new,
+            rotation,
+        } = planned;
+        match rotation {
+            Some(rotation) => rotation.complete().await,
+            None => self.custodian.write_second_copy(record.id).await?,
+        }
         drop(lock);
         if request.identities.is_some() && !is_new {
             self.replace_deleted_identity(&record).await?;
@@ -124,36 +146,44 @@ impl Registries {
         Ok((record, is_new))
     }
 
-    /// Checks that a request breaks no rule. Nothing is changed.
-    ///
-    /// # Errors
-    /// As [`Self::put`].
-    pub async fn check(&self, name: &RegistryName, request: &RegistryRequest) -> Result<(), Error> {
-        self.plan(name, request).await?;
-        Ok(())
-    }
-
     async fn plan(
         &self,
         name: &RegistryName,
         request: &RegistryRequest,
-    ) -> Result<(RegistryRecord, bool, Batch), Error> {
+    ) -> Result<(Batch, Planned), Error> {
         let existing = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
         let is_new = existing.is_none();
         let (record, batch) = match existing {
             Some(existing) => self.update(&existing, request).await?,
             None => self.create(name, request).await?,
         };
+        let batch = self.plan_logins(&record, request.logins, batch).await?;
+        let batch = request.network.plan(record.id, batch);
+        let (batch, in_use, rotation) = match &request.rotation {
+            Some(rotation) => {
+                let identities = request.identities.as_ref();
+                let planned = self.plan_rotation(&record, rotation, identities, batch);
+                let (batch, identity, planned) = planned.await?;
+                (batch, Some(identity), Some(planned))
+            }
+            None => (batch, self.identity_in_use(&record).await?, None),
+        };
         let batch = match &request.identities {
             Some(identities) => {
-                self.identity_in_use_stays(&record, identities).await?;
-                self.plan_identities(&record, identities, batch).await?
+                if rotation.is_none() {
+                    self.identity_in_use_stays(&record, identities).await?;
+                }
+                self.plan_identities(&record, identities, in_use, batch)
+                    .await?
             }
             None => batch,
         };
-        let batch = self.plan_logins(&record, request.logins, batch).await?;
-        let batch = request.network.plan(record.id, batch);
-        Ok((record, is_new, batch))
+        let planned = Planned {
+            record,
+            is_new,
+            rotation,
+        };
+        Ok((batch, planned))
     }
 
     async fn create(

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sealock_cmk::{ChosenKey, Encryption, Identity, KeyInUse, Sku};
+use sealock_cmk::{ChosenKey, Encryption, Identity, KeyInUse, Refusal, Sku};
 use sealock_core::{IdentityName, RegistryName, ResourceGroupName, excerpt};
 use sealock_entra::{Caller, Tags, TrackedResource};
 use sealock_registry::{
-    AssignedIdentity, LoginChange, NetworkChange, Registry, RegistryRecord, RegistryRequest,
-    RequestedIdentities,
+    AssignedIdentity, KeyRotation, LoginChange, NetworkChange, Registry, RegistryRecord,
+    RegistryRequest, RequestedIdentities,
 };
 use sealock_store::{Lock, LockGuard};
 
@@ -142,6 +142,7 @@ impl ResourceManager {
             resource,
             identities: Some(identities),
             encryption,
+            rotation: None,
             logins: change.logins,
             network: change.network,
         };
@@ -149,8 +150,7 @@ impl ResourceManager {
         Ok(self.registries.get(name).await?)
     }
 
-    /// Changes a registry: first its key, as one of its old or new identities, and then the rest. The caller holds the
-    /// group.
+    /// Changes a registry. The caller holds the group.
     pub(crate) async fn change_registry(
         &self,
         registry: &Registry,
@@ -164,102 +164,78 @@ impl ResourceManager {
             record.encrypted,
             change.content_trust,
         )?;
-        let wanted = match change.identities {
+        let identities = match change.identities {
             Some(wanted) => Some(self.wanted_identities(Some(record), wanted).await?),
             None => None,
         };
-        let mut request = RegistryRequest {
-            sku: record.sku,
-            resource: record.resource.clone(),
-            identities: None,
-            encryption: Encryption::default(),
-            logins: LoginChange::default(),
-            network: NetworkChange::default(),
+        let in_use = self.registries.key_in_use(record).await?;
+        let mut encryption = in_use.as_ref().map(encryption_of).unwrap_or_default();
+        let mut rotation = None;
+        if let Some(wanted) = change.encryption {
+            match &in_use {
+                _ if !wanted.is_enabled => encryption = Encryption::default(),
+                Some(in_use) => rotation = self.rotation(record, wanted, in_use).await?,
+                None => {
+                    encryption = Encryption {
+                        key: wanted.key,
+                        identity: wanted.identity,
+                    };
+                    encryption_is_complete(&record.name, &encryption)?;
+                }
+            }
+        }
+        let changed = record.resource.clone().changed_by(author, self.clock.now());
+        let request = RegistryRequest {
+            sku: change.sku.unwrap_or(record.sku),
+            resource: TrackedResource {
+                tags: change.tags.unwrap_or_else(|| changed.tags.clone()),
+                ..changed
+            },
+            identities,
+            encryption,
+            rotation,
+            logins: change.logins,
+            network: change.network,
         };
-        if let Some(in_use) = self.registries.key_in_use(record).await? {
-            request.encryption = encryption_of(&in_use);
-        }
-        match change.encryption {
-            Some(encryption) if !encryption.is_enabled => {
-                request.encryption = Encryption::default();
-            }
-            Some(encryption) if !record.encrypted => {
-                request.encryption = Encryption {
-                    key: encryption.key,
-                    identity: encryption.identity,
-                };
-                encryption_is_complete(&record.name, &request.encryption)?;
-            }
-            Some(encryption) => {
-                let rest = RegistryRequest {
-                    sku: change.sku.unwrap_or(record.sku),
-                    logins: change.logins,
-                    network: change.network.clone(),
-                    ..request.clone()
-                };
-                self.registries.check(&record.name, &rest).await?;
-                if let Some(wanted) = &wanted {
-                    // Until the key is changed, the old identities and the new ones are assigned.
-                    let union = self.union(record, wanted).await?;
-                    request.identities = Some(union);
-                    self.registries.put(&record.name, &request).await?;
-                }
-                self.change_key(record, encryption).await?;
-                if let Some(in_use) = self.registries.key_in_use(record).await? {
-                    request.encryption = encryption_of(&in_use);
-                }
-            }
-            None => {}
-        }
-        if let Some(wanted) = &wanted
-            && !self
-                .registries
-                .keeps_identity_in_use(record, wanted)
-                .await?
+        let put = self.registries.put(&record.name, &request).await;
+        if let Err(sealock_registry::Error::Custody(sealock_cmk::Error::Refused(refusal))) = &put
+            && let Refusal::IdentityNotAssigned { .. } = refusal
+            && let (Some(wanted), None) = (&request.identities, &request.rotation)
         {
             self.registries
                 .detach_identity_in_use(record, wanted)
                 .await?;
         }
-        let changed = record.resource.clone().changed_by(author, self.clock.now());
-        request.resource = TrackedResource {
-            tags: change.tags.unwrap_or_else(|| changed.tags.clone()),
-            ..changed
-        };
-        request.sku = change.sku.unwrap_or(record.sku);
-        request.identities = wanted;
-        request.logins = change.logins;
-        request.network = change.network;
-        self.registries.put(&record.name, &request).await?;
+        put?;
         Ok(self.registries.get(&record.name).await?)
     }
 
-    /// Rotates a registry's key, if the request names another key or identity. `az` also sends the key that a registry has
-    /// when it changes something else.
-    async fn change_key(&self, record: &RegistryRecord, wanted: EncryptionChange) -> Result<()> {
+    /// Returns the rotation of a registry's key, if the request names another key or identity. `az` also sends the key that
+    /// a registry has when it changes something else.
+    async fn rotation(
+        &self,
+        record: &RegistryRecord,
+        wanted: EncryptionChange,
+        in_use: &KeyInUse,
+    ) -> Result<Option<KeyRotation>> {
         let encryption = Encryption {
             key: wanted.key,
             identity: wanted.identity,
         };
-        encryption_is_complete(&record.name, &encryption)?;
-        let system = self.registries.system_assigned_identity(record).await?;
-        let identity = match encryption.identity {
-            Some(Identity::UserAssigned(client_id)) => Some(client_id),
-            Some(Identity::SystemAssigned) => system.map(|system| system.client_id),
-            None => None,
+        let (key, identity) =
+            sealock_cmk::rules::key_and_identity_together(&record.name, &encryption)
+                .map_err(sealock_cmk::Error::from)?;
+        let client_id = match identity {
+            Identity::UserAssigned(client_id) => Some(client_id),
+            Identity::SystemAssigned => {
+                let system = self.registries.system_assigned_identity(record).await?;
+                system.map(|system| system.client_id)
+            }
         };
-        if let Some(in_use) = self.registries.key_in_use(record).await?
-            && let Some(key) = &encryption.key
-            && key.identifier == in_use.key.identifier
+        let is_same = key.identifier == in_use.key.identifier
             && key.url(&self.names) == in_use.key.url(&self.names)
-            && identity == Some(in_use.identity)
-        {
-            return Ok(());
-        }
-        let rotated = self
-            .registries
-            .rotate_key(record, encryption.key, encryption.identity);
-        Ok(rotated.await?)
+            && client_id == Some(in_use.identity);
+        Ok((!is_same).then_some(KeyRotation { key, identity }))
     }
 
     /// Returns the identities that a registry shall have.
@@ -274,9 +250,10 @@ impl ResourceManager {
         };
         let mut user_assigned = Vec::new();
         if wanted.keeps_others {
-            let mut named = wanted.user_assigned.keys();
-            let mut is_named =
-                |it: &AssignedIdentity| named.any(|id| id.eq_ignore_ascii_case(&it.resource_id));
+            let is_named = |it: &AssignedIdentity| {
+                let mut named = wanted.user_assigned.keys();
+                named.any(|id| id.eq_ignore_ascii_case(&it.resource_id))
+            };
             user_assigned.extend(assigned.iter().filter(|it| !is_named(it)).cloned());
         }
         for (id, stays) in wanted.user_assigned {
@@ -297,26 +274,6 @@ impl ResourceManager {
             has_system_assigned: wanted.has_system_assigned,
             user_assigned,
         })
-    }
-
-    async fn union(
-        &self,
-        record: &RegistryRecord,
-        wanted: &RequestedIdentities,
-    ) -> Result<RequestedIdentities> {
-        let mut union = wanted.clone();
-        for assigned in self.registries.user_assigned_identities(record.id).await? {
-            let mut known = union.user_assigned.iter();
-            if !known.any(|it| it.client_id == assigned.client_id) {
-                union.user_assigned.push(assigned);
-            }
-        }
-        union.has_system_assigned |= self
-            .registries
-            .system_assigned_identity(record)
-            .await?
-            .is_some();
-        Ok(union)
     }
 
     /// Finds a user-assigned identity by its ARM id.
@@ -402,7 +359,7 @@ fn encryption_identity_is_assigned(
         name,
         &id.replace("/resourceGroups/", "/resourcegroups/"),
         &client_id.to_string(),
-        assigned.any(|it| it.client_id == client_id),
+        assigned.find(|it| it.client_id == client_id),
     )
     .map_err(sealock_cmk::Error::from)?;
     Ok(())

@@ -3,5 +3,6 @@
 
 mod fake_vault;
 mod gate;
+mod history;
 mod rotation;
 mod world;

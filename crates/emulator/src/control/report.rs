@@ -13,8 +13,7 @@ use sealock_vault::{Grant, KeyUser};
 
 use self::key_uses::{Clients, KeyUses};
 use super::{
-    Answer, ControlError, call::Call, principals, registries::view::view,
-    translation::Translate as _,
+    Answer, ControlError, call::Call, principals, registries::view::view, translation::Translate,
 };
 use crate::services::Services;
 
@@ -153,7 +152,7 @@ async fn users(services: &Services, vault: &VaultName, key: &KeyName) -> Answer<
         };
         views.push(api::KeyUser {
             principal: principals::view(&services.directory, principal).await?,
-            permissions: permissions.into_iter().map(|it| it.translate()).collect(),
+            permissions: permissions.into_iter().map(Translate::translate).collect(),
             role,
             scope,
         });
