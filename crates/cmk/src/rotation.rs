@@ -35,12 +35,10 @@ impl Gate {
             .unwrap_to_rotate(registry, resource_id, &record, identity)
             .await?;
         let identity = identity.unwrap_or(record.identity);
-        let facts = context
-            .usable_key(registry, &key.identifier, identity)
-            .await?;
+        let facts = context.usable_key(registry, &key, identity).await?;
         let wrapped = context.wrap_and_verify(&facts.kid, identity, &dek).await;
         let wrapped = wrapped
-            .map_err(|error| context.refuse_key(error, &facts.kid.identifier(), identity))?;
+            .map_err(|error| context.refuse_key(error, &key, &facts.kid.identifier(), identity))?;
         let id = self.registry.to_string();
         let requested = Batch::new().put(&ROTATIONS, &[&id], &context.clock.now());
         self.replace(&record, key, identity, facts.kid, &wrapped, requested)
