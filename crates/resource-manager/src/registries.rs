@@ -191,6 +191,11 @@ impl ResourceManager {
                 encryption_is_complete(&record.name, &request.encryption)?;
             }
             Some(encryption) => {
+                let encryption = Encryption {
+                    key: encryption.key,
+                    identity: encryption.identity,
+                };
+                encryption_is_complete(&record.name, &encryption)?;
                 let rest = RegistryRequest {
                     sku: change.sku.unwrap_or(record.sku),
                     logins: change.logins,
@@ -198,13 +203,26 @@ impl ResourceManager {
                     ..request.clone()
                 };
                 self.registries.check(&record.name, &rest).await?;
+                let before = self.union(record, &RequestedIdentities::default()).await?;
                 if let Some(wanted) = &wanted {
                     // Until the key is changed, the old identities and the new ones are assigned.
                     let union = self.union(record, wanted).await?;
                     request.identities = Some(union);
                     self.registries.put(&record.name, &request).await?;
                 }
-                self.change_key(record, encryption).await?;
+                if let Err(error) = self.change_key(record, encryption).await {
+                    // A refused request leaves the identities as they were.
+                    if wanted.is_some()
+                        && self
+                            .registries
+                            .keeps_identity_in_use(record, &before)
+                            .await?
+                    {
+                        request.identities = Some(before);
+                        self.registries.put(&record.name, &request).await?;
+                    }
+                    return Err(error);
+                }
                 if let Some(in_use) = self.registries.key_in_use(record).await? {
                     request.encryption = encryption_of(&in_use);
                 }
@@ -236,12 +254,7 @@ impl ResourceManager {
 
     /// Rotates a registry's key, if the request names another key or identity. `az` also sends the key that a registry has
     /// when it changes something else.
-    async fn change_key(&self, record: &RegistryRecord, wanted: EncryptionChange) -> Result<()> {
-        let encryption = Encryption {
-            key: wanted.key,
-            identity: wanted.identity,
-        };
-        encryption_is_complete(&record.name, &encryption)?;
+    async fn change_key(&self, record: &RegistryRecord, encryption: Encryption) -> Result<()> {
         let system = self.registries.system_assigned_identity(record).await?;
         let identity = match encryption.identity {
             Some(Identity::UserAssigned(client_id)) => Some(client_id),
