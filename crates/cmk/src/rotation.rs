@@ -66,6 +66,7 @@ impl Gate {
                 let key = record.kid.identifier();
                 let refused = self.context.inaccessible_key(&key, identity, cause);
                 Refusal::from(InaccessibleKey {
+                    kid: record.key.version_url(&record.kid, &self.context.names),
                     is_current: true,
                     ..refused
                 })

@@ -66,6 +66,14 @@ fn key_must_exist_and_be_enabled() {
     let rotate = || rules.rotate(Way::ResourceManager, "regarm", elsewhere, "id1");
     let expected = Refusal::of_key(elsewhere, &rules.client_id("id1"));
     assert_eq!(rules.refused(rotate), expected);
+    let key = "https://KV1.vault.azure.net/keys/key1";
+    rules.move_to(Way::ResourceManager, "regarm", key);
+    rules.cli("key disable key1 --vault kv1");
+    let rotate = || rules.rotate(Way::ResourceManager, "regarm", &next, "id1");
+    let current = format!("{key}/{}", rules.version_of("key1", "kv1"));
+    let expected = Refusal::of_key(&current, &rules.client_id("id1"));
+    assert_eq!(rules.refused(rotate), expected);
+    rules.cli("key enable key1 --vault kv1");
     let version = rules.version_of("next", "kv2");
     for (revoke, restore) in [
         (

@@ -71,7 +71,8 @@ fn encryption_is_patched_with_or_without_an_identity_block() {
     rules.create_in_both_ways();
     for way in WAYS {
         let before = rules.show(way.registry());
-        let key = json!({"keyIdentifier": rules.tutorial.kid, "identity": rules.client_id("id1")});
+        // The documented template writes `KeyIdentifier`.
+        let key = json!({"KeyIdentifier": rules.tutorial.kid, "Identity": rules.client_id("id1")});
         let patched = rules.patch_encryption(way.registry(), &key);
         assert!(patched.is_ok(), "{patched:?}");
         let after = rules.show(way.registry());
