@@ -1,7 +1,6 @@
 mod audit;
 mod changes;
 mod errors;
-mod registry_creation;
 
 use std::path::Path;
 

@@ -4,14 +4,14 @@ mod access;
 mod groups;
 mod network;
 mod operations;
-mod registries;
+pub(crate) mod registries;
 
 use sealock_tests::{Answer, Client, Emulator};
 use serde_json::{Value, json};
 
 const TENANT: &str = "5ea10c00-0000-4000-8000-000000000000";
 const DEVELOPER: &str = "5ea10c00-0000-4000-8000-000000000001";
-const SUBSCRIPTION: &str = "/subscriptions/00000000-0000-0000-0000-000000000000";
+pub(crate) const SUBSCRIPTION: &str = "/subscriptions/00000000-0000-0000-0000-000000000000";
 
 /// A client of Resource Manager, logged in as an application.
 pub(crate) struct Arm {
@@ -78,7 +78,7 @@ impl Arm {
         self.send("GET", path, &Value::Null)
     }
 
-    fn delete(&self, path: &str) -> Answer {
+    pub(crate) fn delete(&self, path: &str) -> Answer {
         self.send("DELETE", path, &Value::Null)
     }
 

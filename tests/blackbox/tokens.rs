@@ -19,11 +19,16 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
+    /// Visits the default registry.
     pub(crate) fn of(emulator: &Emulator) -> Self {
+        Self::at(emulator, HOST)
+    }
+
+    fn at(emulator: &Emulator, host: &str) -> Self {
         let port = emulator.address().rsplit_once(':').unwrap().1;
         Self {
             client: emulator.client(),
-            host: format!("{HOST}:{port}"),
+            host: format!("{host}:{port}"),
             authorization: None,
         }
     }
@@ -94,10 +99,16 @@ impl Guest {
 
 /// Enables the admin user, and returns a client with its credentials.
 fn admin(emulator: &Emulator) -> Guest {
-    emulator.cli(&["registry", "update", "--admin-enabled", "true"]);
-    let credentials = emulator.json(&["registry", "credential", "show"]);
+    admin_of(emulator, "sealock")
+}
+
+/// Enables the admin user of a registry, and returns a client with its credentials.
+pub(crate) fn admin_of(emulator: &Emulator, registry: &str) -> Guest {
+    emulator.cli(&["registry", "update", registry, "--admin-enabled", "true"]);
+    let credentials = emulator.json(&["registry", "credential", "show", registry]);
     let password = credentials["passwords"][0]["value"].as_str().unwrap();
-    Guest::of(emulator).basic(credentials["username"].as_str().unwrap(), password)
+    let guest = Guest::at(emulator, &format!("{registry}.azurecr.localhost"));
+    guest.basic(credentials["username"].as_str().unwrap(), password)
 }
 
 /// Creates a token that permits `actions`, and returns a client with its credentials.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
+use jiff::Timestamp;
 use sealock_cmk::{Custodian, Encryption, Identity, KeyFacts, KeyVault, Settings, Sku, VaultError};
 use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId};
 use sealock_envelope::ServiceKey;
@@ -29,6 +30,7 @@ impl KeyVault for FreeVault {
             kid: kid.parse().unwrap(),
             kty: "RSA".to_owned(),
             enabled: true,
+            purge_protection: true,
         })
     }
 
@@ -48,6 +50,10 @@ impl KeyVault for FreeVault {
         wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         Ok(Zeroizing::new(wrapped.to_vec()))
+    }
+
+    async fn identity_deletion(&self, _: ClientId) -> Result<Option<Timestamp>, VaultError> {
+        Ok(None)
     }
 }
 

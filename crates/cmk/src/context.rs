@@ -6,7 +6,7 @@ use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Record, Store};
 
 use crate::{
-    Cause, Error, InaccessibleKey, KeyFacts, KeyVault, Propagation, Refusal, VaultError,
+    Cause, ChosenKey, Error, InaccessibleKey, KeyFacts, KeyVault, Propagation, Refusal, VaultError,
     record::{CUSTODIES, CustodyRecord, WrappedDek},
     rules,
 };
@@ -41,22 +41,22 @@ impl Context {
     pub(crate) async fn usable_key(
         &self,
         registry: &RegistryName,
-        key: &KeyIdentifier,
+        key: &ChosenKey,
         identity: ClientId,
     ) -> Result<KeyFacts, Error> {
-        let facts = self.vault.get_key(identity, key).await;
-        let facts = facts.map_err(|error| self.refuse_key(error, key, identity))?;
-        let kid = self.names.key_uri(key);
+        let ChosenKey { identifier, .. } = key;
+        let facts = self.vault.get_key(identity, identifier).await;
+        let facts = facts.map_err(|error| self.refuse_key(error, key, identifier, identity))?;
+        let kid = key.url(&self.names);
         rules::rsa_only(&kid, &facts.kty)?;
         let required = self.requires_purge_protection;
-        rules::purge_protection(registry, &key.vault, &kid, required, facts.purge_protection)?;
+        let (vault, is_on) = (&identifier.vault, facts.purge_protection);
+        rules::purge_protection(registry, vault, &kid, required, is_on)?;
         if facts.enabled {
             return Ok(facts);
         }
-        let version = &facts.kid.identifier();
-        let mut refused = self.inaccessible_key(version, identity, Cause::KeyDisabled);
-        refused.kid = kid;
-        Err(Refusal::from(refused).into())
+        let disabled = Cause::KeyDisabled.into();
+        Err(self.refuse_key(disabled, key, &facts.kid.identifier(), identity))
     }
 
     /// Wraps the DEK and unwraps it again, so that no registry takes a key that cannot give the DEK back.
@@ -75,16 +75,20 @@ impl Context {
         }
     }
 
-    /// Turns the vault's error into the error of the request that needs the key.
+    /// Turns the vault's error about `key` into the error of the request that chooses it. The text names the key as the
+    /// client did.
     pub(crate) fn refuse_key(
         &self,
         error: VaultError,
+        chosen: &ChosenKey,
         key: &KeyIdentifier,
         identity: ClientId,
     ) -> Error {
         match error {
             VaultError::Refused(cause) => {
-                Refusal::from(self.inaccessible_key(key, identity, cause)).into()
+                let refused = self.inaccessible_key(key, identity, cause);
+                let kid = chosen.url(&self.names);
+                Refusal::from(InaccessibleKey { kid, ..refused }).into()
             }
             VaultError::Store(error) => error.into(),
         }

@@ -148,11 +148,11 @@ impl Custodian {
         let key = key.without_own_url(&self.context.names);
         let identity = rules::user_assigned_identity_at_creation(name, identity)?;
         let context = &self.context;
-        let facts = context.usable_key(name, &key.identifier, identity).await?;
+        let facts = context.usable_key(name, &key, identity).await?;
         let dek = Dek::random();
         let wrapped = context.wrap_and_verify(&facts.kid, identity, &dek).await;
         let wrapped = wrapped
-            .map_err(|error| context.refuse_key(error, &facts.kid.identifier(), identity))?;
+            .map_err(|error| context.refuse_key(error, &key, &facts.kid.identifier(), identity))?;
         let service_key = &self.context.service_key;
         let record = CustodyRecord::new(
             registry,

@@ -67,12 +67,10 @@ impl Gate {
             .unwrap_to_rotate(registry, resource_id, &record, identity)
             .await?;
         let identity = identity.unwrap_or(record.identity);
-        let facts = context
-            .usable_key(registry, &key.identifier, identity)
-            .await?;
+        let facts = context.usable_key(registry, &key, identity).await?;
         let wrapped = context.wrap_and_verify(&facts.kid, identity, &dek).await;
         let wrapped = wrapped
-            .map_err(|error| context.refuse_key(error, &facts.kid.identifier(), identity))?;
+            .map_err(|error| context.refuse_key(error, &key, &facts.kid.identifier(), identity))?;
         let id = self.registry.to_string();
         let batch = batch.put(&ROTATIONS, &[&id], &context.clock.now());
         let (batch, record) = self
@@ -107,6 +105,7 @@ impl Gate {
                 let key = record.kid.identifier();
                 let refused = self.context.inaccessible_key(&key, identity, cause);
                 Refusal::from(InaccessibleKey {
+                    kid: record.key.version_url(&record.kid, &self.context.names),
                     is_current: true,
                     ..refused
                 })

@@ -143,10 +143,7 @@ impl Default for Vault {
 /// `[fidelity]`
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are independent switches"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 pub struct Fidelity {
     /// True to offer the referrers API on registries with a customer-managed key, too.
     pub referrers_on_cmk: bool,
