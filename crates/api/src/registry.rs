@@ -1,5 +1,5 @@
 use schemars::JsonSchema;
-use sealock_core::{ClientId, Digest, IdentityName, KeyIdentifier, RegistryId, RegistryName};
+use sealock_core::{ChosenKey, ClientId, Digest, IdentityName, RegistryId, RegistryName};
 use serde::{Deserialize, Serialize};
 
 use crate::{Hint, LoginSettings, Time, word::words};
@@ -141,8 +141,8 @@ pub struct PendingRevocation {
 pub struct NewRegistry {
     /// Its SKU. By default `Premium`.
     pub sku: Option<Sku>,
-    /// The customer-managed key: `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL.
-    pub key: Option<KeyIdentifier>,
+    /// The customer-managed key: `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL, which is shown as it is written.
+    pub key: Option<ChosenKey>,
     /// The name of the identity that uses the key.
     pub identity: Option<String>,
 }
@@ -151,8 +151,8 @@ pub struct NewRegistry {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyRotation {
-    /// The new key: `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL.
-    pub key: Option<KeyIdentifier>,
+    /// The new key: `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL, which is shown as it is written.
+    pub key: Option<ChosenKey>,
     /// The name of the identity that uses the key.
     pub identity: Option<String>,
 }

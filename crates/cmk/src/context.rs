@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId, RegistryName};
+use sealock_core::{
+    ChosenKey, ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId, RegistryName,
+};
 use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Record, Store};
 
 use crate::{
-    Cause, ChosenKey, Error, InaccessibleKey, KeyFacts, KeyVault, Propagation, Refusal, VaultError,
+    Cause, Error, InaccessibleKey, KeyFacts, KeyVault, Propagation, Refusal, VaultError,
     record::{CUSTODIES, CustodyRecord, WrappedDek},
     rules,
 };

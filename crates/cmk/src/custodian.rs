@@ -6,13 +6,13 @@ use std::{
 
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
-use sealock_core::{ClientId, Clock, Kid, PublicName, RegistryId, RegistryName};
+use sealock_core::{ChosenKey, ClientId, Clock, Kid, PublicName, RegistryId, RegistryName};
 use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Batch, LockGuard, Store};
 
 use crate::{
-    ChosenKey, Custody, Encryption, Error, Identity, KeyVault, Obstacle, PendingRevocation,
-    Propagation, Revocation, Settings, Sku,
+    Custody, Encryption, Error, Identity, KeyVault, Obstacle, PendingRevocation, Propagation,
+    Revocation, Settings, Sku,
     context::Context,
     gate::Gate,
     history::remove_history,

@@ -9,7 +9,6 @@
 //! The vault is a trait here, [`KeyVault`]. Each of Azure's rules for registries with a customer-managed
 //! key is one function in [`rules`].
 
-mod chosen_key;
 mod content_cache;
 mod context;
 mod custodian;
@@ -27,7 +26,6 @@ mod settings;
 mod vault;
 mod verify;
 
-pub use chosen_key::ChosenKey;
 pub use content_cache::ContentCache;
 pub use custodian::{Availability, Custodian, CustodyStatus, Follower, KeyInUse};
 pub use custody::{Custody, Lease};

@@ -1,11 +1,11 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
-use sealock_core::{ClientId, Kid, RegistryId, RegistryName};
+use sealock_core::{ChosenKey, ClientId, Kid, RegistryId, RegistryName};
 use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::Table;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChosenKey, CustodyChange, Error, KeyInUse, WRAP_ALGORITHM};
+use crate::{CustodyChange, Error, KeyInUse, WRAP_ALGORITHM};
 
 pub(crate) const CUSTODIES: Table<CustodyRecord> = Table::content("custodies");
 

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sealock_core::{ClientId, Kid, RegistryId, RegistryName};
+use sealock_core::{ChosenKey, ClientId, Kid, RegistryId, RegistryName};
 use sealock_envelope::Dek;
 use sealock_store::{Batch, Commit, Epoch, LockGuard, Record, Table};
 
 use crate::{
-    Cause, ChosenKey, CustodyChange, Error, InaccessibleKey, KeyFacts, Obstacle, Refusal,
-    VaultError,
+    Cause, CustodyChange, Error, InaccessibleKey, KeyFacts, Obstacle, Refusal, VaultError,
     detachment::remove_detachment,
     gate::Gate,
     record::{CUSTODIES, CustodyRecord, WrappedDek},

@@ -4,10 +4,10 @@
 
 use std::{fmt, str::FromStr};
 
-use sealock_core::{ClientId, KeyIdentifier, RegistryName, VaultName, excerpt};
+use sealock_core::{ChosenKey, ClientId, KeyIdentifier, RegistryName, VaultName, excerpt};
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, ChosenKey};
+use crate::Cause;
 
 /// A registry's service tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 //! An identifier is parsed once, at the edge, and is valid from then on: a [`VaultName`] is a vault name that Azure
 //! would accept. An error quotes an invalid one as an [`excerpt()`]. Nothing here does I/O or knows a service.
 
+mod chosen_key;
 mod clock;
 mod digest;
 mod excerpt;
@@ -15,6 +16,7 @@ mod public_name;
 mod region;
 mod schema;
 
+pub use chosen_key::ChosenKey;
 pub use clock::{Clock, ClockOutOfRange, ClockSetting, Reading, SystemTime, TICK, TimeSource};
 pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use excerpt::excerpt;

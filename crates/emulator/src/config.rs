@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path};
 use fs_err as fs;
 use jiff::SignedDuration;
 use sealock_cmk::Sku;
-use sealock_core::{IdentityName, KeyIdentifier, KeyName, Location, RegistryName, VaultName};
+use sealock_core::{ChosenKey, IdentityName, KeyName, Location, RegistryName, VaultName};
 use sealock_resource_manager::{IdentityTypeCase, ProvisioningDelay};
 use sealock_store::metadata::EngineKind;
 use sealock_vault::{
@@ -260,7 +260,7 @@ pub struct SeedRegistry {
     /// Its SKU.
     pub sku: Sku,
     /// Its customer-managed key.
-    pub key: Option<KeyIdentifier>,
+    pub key: Option<ChosenKey>,
     /// The identity that uses the key.
     pub identity: Option<IdentityName>,
 }

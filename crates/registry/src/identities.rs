@@ -3,8 +3,8 @@
 use std::ops::Bound;
 
 use futures_util::TryStreamExt as _;
-use sealock_cmk::{ChosenKey, Identity, PlannedRotation, rules};
-use sealock_core::{ClientId, PrincipalId, RegistryId};
+use sealock_cmk::{Identity, PlannedRotation, rules};
+use sealock_core::{ChosenKey, ClientId, PrincipalId, RegistryId};
 use sealock_entra::ManagedIdentity;
 use sealock_store::{Batch, Table};
 use serde::{Deserialize, Serialize};

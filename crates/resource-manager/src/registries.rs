@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use sealock_cmk::{ChosenKey, Encryption, Identity, KeyInUse, Refusal, Sku};
-use sealock_core::{IdentityName, RegistryName, ResourceGroupName, excerpt};
+use sealock_cmk::{Encryption, Identity, KeyInUse, Refusal, Sku};
+use sealock_core::{ChosenKey, IdentityName, RegistryName, ResourceGroupName, excerpt};
 use sealock_entra::{Caller, Tags, TrackedResource};
 use sealock_registry::{
     AssignedIdentity, KeyRotation, LoginChange, NetworkChange, Registry, RegistryRecord,

@@ -1,7 +1,7 @@
 use std::str::FromStr;
 
 use clap::Args;
-use sealock_core::{InvalidName, KeyIdentifier, KeyName, KeyVersion, VaultName};
+use sealock_core::{ChosenKey, InvalidName, KeyIdentifier, KeyName, KeyVersion, VaultName};
 
 use crate::{error::Error, target::ResourceName as _};
 
@@ -14,6 +14,8 @@ pub(crate) struct KeyReference {
     vault: Option<VaultName>,
     key: KeyName,
     version: Option<KeyVersion>,
+    /// The URL, if the user gave one.
+    url: Option<String>,
 }
 
 impl FromStr for KeyReference {
@@ -31,6 +33,7 @@ impl FromStr for KeyReference {
                 vault: Some(vault),
                 key,
                 version,
+                url: text.contains("://").then(|| text.to_owned()),
             });
         }
         let key = text.parse().map_err(|error: InvalidName| error.to_string());
@@ -38,6 +41,7 @@ impl FromStr for KeyReference {
             vault: None,
             key: key?,
             version: None,
+            url: None,
         })
     }
 }
@@ -51,6 +55,14 @@ impl KeyReference {
             key: self.key,
             version: self.version,
         })
+    }
+
+    /// Returns the key for a registry. A URL stays as the user gave it.
+    pub(crate) fn chosen(self) -> Result<ChosenKey, Error> {
+        match self.url.as_deref().map(str::parse) {
+            Some(Ok(chosen)) => Ok(chosen),
+            _ => Ok(self.identifier()?.into()),
+        }
     }
 
     /// Returns the key and its vault, if its name or the option names one. Rejects a version.

@@ -12,7 +12,7 @@ use sealock_api::{
     ListRegistries, LoginChange, LoginSettings, NewRegistry, Registries, Registry,
     RotateRegistryKey, ShowRegistry, Sku, UpdateLogin,
 };
-use sealock_core::{IdentityName, KeyIdentifier, RegistryName};
+use sealock_core::{ChosenKey, IdentityName, KeyIdentifier, RegistryName};
 
 use self::{
     credential::CredentialCommand, garbage::Gc, identity::IdentityCommand,
@@ -165,7 +165,7 @@ impl Create {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let registry = NewRegistry {
             sku: Some(self.sku.parse::<Sku>()?),
-            key: identifier(self.key)?,
+            key: chosen(self.key)?,
             identity: self.identity,
         };
         let create = CreateRegistry {
@@ -225,7 +225,7 @@ fn logins(login: LoginSettings) -> String {
 impl RotateKey {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let rotation = KeyRotation {
-            key: identifier(self.key)?,
+            key: chosen(self.key)?,
             identity: self.identity.map(|identity| identity.to_string()),
         };
         let rotate = RotateRegistryKey {
@@ -243,8 +243,8 @@ impl RotateKey {
     }
 }
 
-fn identifier(key: Option<KeyReference>) -> Result<Option<KeyIdentifier>, Error> {
-    key.map(KeyReference::identifier).transpose()
+fn chosen(key: Option<KeyReference>) -> Result<Option<ChosenKey>, Error> {
+    key.map(KeyReference::chosen).transpose()
 }
 
 fn list(list: &Registries, screen: Screen) -> String {

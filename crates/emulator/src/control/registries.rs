@@ -41,7 +41,7 @@ pub(super) async fn create(call: Call<api::CreateRegistry>) -> Answer<Reply<api:
     let Call { services, body, .. } = call;
     let name = &call.path.registry;
     let encryption = Encryption {
-        key: body.key.map(Into::into),
+        key: body.key,
         identity: identity(&services, body.identity.as_deref()).await?,
     };
     let sku = body.sku.translate().unwrap_or(Sku::Premium);
@@ -79,10 +79,7 @@ pub(super) async fn rotate_key(
         if let Some(assignable) = assignable {
             registries.assign_identity(record, &assignable).await?;
         }
-        match registries
-            .rotate_key(record, body.key.map(Into::into), identity)
-            .await
-        {
+        match registries.rotate_key(record, body.key, identity).await {
             Ok(()) => view(&services, registry.clone()).await,
             Err(error) => Err(explain(&services, &record.name, error.into()).await),
         }

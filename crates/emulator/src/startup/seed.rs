@@ -63,10 +63,12 @@ impl Seeding<'_> {
         };
         let vaults = self.config.vaults.iter();
         let mut keys = vaults.flat_map(|vault| vault.keys.iter().map(|key| (&vault.name, key)));
-        let Some((_, found)) = keys.find(|(vault, found)| key.refers_to(vault, &found.name)) else {
+        let Some((_, found)) =
+            keys.find(|(vault, found)| key.identifier.refers_to(vault, &found.name))
+        else {
             return Ok(());
         };
-        let kid = self.services.names.key_uri(key);
+        let kid = key.url(&self.services.names);
         rules::rsa_only(&kid, &found.kty.to_string())
             .map_err(|refusal| self.refused_registry(registry, refusal.into()))
     }
@@ -124,7 +126,7 @@ impl Seeding<'_> {
             None => None,
         };
         let encryption = Encryption {
-            key: seed.key.clone().map(Into::into),
+            key: seed.key.clone(),
             identity: identity.map(Identity::UserAssigned),
         };
         let registries = &self.services.registries;

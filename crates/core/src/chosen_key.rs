@@ -1,12 +1,16 @@
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
-use sealock_core::{InvalidKeyIdentifier, KeyIdentifier, Kid, PublicName};
 use serde::{Deserialize, Serialize};
+
+use crate::{InvalidKeyIdentifier, KeyIdentifier, Kid, PublicName, schema::text_schema};
 
 /// A key as a client chose it. Azure shows a URL exactly as the client wrote it, whatever its host is.
 ///
 /// <https://github.com/hashicorp/terraform-provider-azurerm/issues/11774>
+///
+/// Its text is that URL, or else that of the [identifier](KeyIdentifier).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ChosenKey {
     /// The key. A registry follows the rotation of a key without a version.
     pub identifier: KeyIdentifier,
@@ -25,7 +29,8 @@ impl ChosenKey {
     }
 
     /// Returns the key, to be stored: without the URL at the emulator's public name.
-    pub(crate) fn without_own_url(self, names: &PublicName) -> Self {
+    #[must_use]
+    pub fn without_own_url(self, names: &PublicName) -> Self {
         let own = names.key_uri(&self.identifier);
         Self {
             url: self.url.filter(|url| *url != own),
@@ -40,6 +45,35 @@ impl ChosenKey {
             (Some(url), Some(_)) => url.clone(),
             (None, _) => names.key_uri(&kid.identifier()),
         }
+    }
+}
+
+text_schema!(
+    ChosenKey,
+    "^([A-Za-z](-?[A-Za-z0-9]){2,23}/(keys/)?[A-Za-z0-9-]{1,127}(/[0-9A-Fa-f]{32})?|https?://[^/]+/keys/[^/]+(/[0-9A-Fa-f]{32})?)/?$",
+    1024
+);
+
+impl fmt::Display for ChosenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.url {
+            Some(url) => f.write_str(url),
+            None => self.identifier.fmt(f),
+        }
+    }
+}
+
+impl TryFrom<String> for ChosenKey {
+    type Error = InvalidKeyIdentifier;
+
+    fn try_from(text: String) -> Result<Self, InvalidKeyIdentifier> {
+        text.parse()
+    }
+}
+
+impl From<ChosenKey> for String {
+    fn from(key: ChosenKey) -> Self {
+        key.to_string()
     }
 }
 
