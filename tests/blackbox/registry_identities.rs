@@ -214,3 +214,93 @@ fn patch_removes_each_identity_that_it_names_as_null() {
     kept.sort();
     assert_eq!(kept, [&ids[0], IDENTITY]);
 }
+
+#[test]
+fn detached_identity_is_refused_in_an_unchanged_encryption() {
+    let emulator = Emulator::start();
+    let arm = Arm::developer(&emulator);
+    let registry = registry_path("sealock", "sealock");
+    let properties = arm.get(&registry).json()["properties"].clone();
+    emulator.cli(&["registry", "identity", "remove", "registry-identity"]);
+    let encryption = json!({"properties": {"encryption": properties["encryption"]}});
+    let refused = arm.send("PATCH", &registry, &encryption);
+    assert_eq!(
+        (refused.status, code(&refused)),
+        (400, "IdentityNotAssigned".to_owned())
+    );
+}
+
+#[test]
+fn recreated_identity_takes_the_place_of_its_predecessor() {
+    let emulator = Emulator::start();
+    emulator.cli(&["identity", "delete"]);
+    emulator.cli(&["identity", "create"]);
+    emulator.cli(&["access", "grant"]);
+    emulator.cli(&["registry", "identity", "assign", "registry-identity"]);
+    let listed = emulator.json(&["registry", "identity", "list"]);
+    let client_id = emulator.json(&["identity", "show"])["client_id"].clone();
+    assert_eq!(
+        listed["identities"],
+        json!([{"name": "registry-identity", "client_id": client_id, "uses_key": true}])
+    );
+}
+
+#[test]
+fn refused_rotation_assigns_no_identity() {
+    let emulator = Emulator::start();
+    emulator.cli(&["identity", "create", "other"]);
+    let before = emulator.json(&["registry", "identity", "list"]);
+    let refused = emulator.run(&["registry", "rotate-key", "--identity", "other"]);
+    assert_eq!(refused.code, 1);
+    assert_eq!(emulator.json(&["registry", "identity", "list"]), before);
+    emulator.cli(&["access", "grant", "--identity", "other"]);
+    emulator.cli(&["registry", "rotate-key", "--identity", "other"]);
+    let listed = emulator.json(&["registry", "identity", "list"]);
+    assert_eq!(listed["identities"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn own_identity_is_granted_access_by_the_command_that_the_refusal_names() {
+    let emulator = Emulator::start();
+    emulator.cli(&["registry", "identity", "assign", "system"]);
+    let refused = emulator.run(&["registry", "rotate-key", "--identity", "system"]);
+    let (_, command) = refused.stderr.split_once("sealock access grant").unwrap();
+    let command = command.lines().next().unwrap();
+    let words: Vec<&str> = ["access", "grant"]
+        .into_iter()
+        .chain(command.split(' ').filter(|word| !word.is_empty()))
+        .collect();
+    emulator.cli(&words);
+    emulator.cli(&["registry", "rotate-key", "--identity", "system"]);
+    let encryption = emulator.json(&["registry", "show"])["encryption"].clone();
+    assert_eq!(encryption["identity"]["name"], "system");
+
+    // It is removed although it is in use: the error names it, not the one that could take its place.
+    let client_id = &encryption["identity"]["client_id"];
+    let arm = Arm::developer(&emulator);
+    let change =
+        json!({"identity": {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}});
+    let refused = arm.send("PATCH", &registry_path("sealock", "sealock"), &change);
+    let message = refused.json()["error"]["message"].clone();
+    assert!(
+        message
+            .as_str()
+            .unwrap()
+            .contains(client_id.as_str().unwrap()),
+        "{message}"
+    );
+    assert_inactive(&emulator.client());
+}
+
+#[test]
+fn registry_does_not_follow_to_a_key_of_another_type() {
+    let emulator = Emulator::start();
+    let created = emulator.cli(&["key", "create", "registry-key", "--kty", "EC"]);
+    assert!(
+        created.contains("KeyTypeUnsupported")
+            && created.contains("sealock key create registry-key --vault sealock"),
+        "{created}"
+    );
+    let created = emulator.cli(&["key", "create", "registry-key"]);
+    assert!(!created.contains("warning"), "{created}");
+}

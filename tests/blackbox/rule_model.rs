@@ -226,13 +226,13 @@ impl Model {
         let wanted = self.wanted_identities(existing, request);
         let current = existing.and_then(|it| it.encryption.as_ref());
         if let Some(current) = current {
-            if is_same(current, key, identity) {
-                return;
-            }
             let is_restored =
                 request.identities.is_some() && wanted.values().any(|it| *it == current.identity);
-            if current.is_detached && !is_restored {
+            if current.is_detached && !is_restored && self.exists(&current.identity) {
                 codes.insert("IdentityNotAssigned");
+            }
+            if is_same(current, key, identity) {
+                return;
             }
             let unwrapping = if self.exists(&current.identity) {
                 &current.identity

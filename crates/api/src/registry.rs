@@ -229,6 +229,8 @@ words! {
         KeyNotYetValid = "KeyNotYetValid",
         /// The key version does not permit wrapping and unwrapping.
         KeyOperationForbidden = "KeyOperationForbidden",
+        /// The key version is not of type RSA, so a registry cannot move to it.
+        KeyTypeUnsupported = "KeyTypeUnsupported",
         /// The key exists, but the requested version does not.
         KeyVersionNotFound = "KeyVersionNotFound",
         /// The vault is deleted but recoverable.

@@ -13,6 +13,7 @@ use crate::{
     gate::Gate,
     record::{CUSTODIES, CustodyRecord, WrappedDek},
     revocation::remove_causes,
+    rules,
 };
 
 /// The time of each registry's last rotation on request. A control table, since a rotation can restore a registry that
@@ -157,6 +158,9 @@ impl Gate {
         let (vault, identity) = (&self.context.vault, record.identity);
         let kid = match vault.get_key(identity, &record.key.identifier).await {
             Ok(KeyFacts { kid, .. }) if kid == record.kid => return Ok(Ok(())),
+            Ok(KeyFacts { kid, kty, .. }) if rules::rsa_only("", &kty).is_err() => {
+                return Ok(Err((Cause::KeyTypeUnsupported, Some(kid))));
+            }
             Ok(KeyFacts { kid, enabled, .. }) if enabled => kid,
             Ok(KeyFacts { kid, .. }) => return Ok(Err((Cause::KeyDisabled, Some(kid)))),
             Err(VaultError::Refused(cause)) => return Ok(Err((cause, None))),

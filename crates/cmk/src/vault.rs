@@ -49,6 +49,9 @@ pub enum Cause {
     /// The key version's `key_ops` do not include the operation.
     #[error("KeyOperationForbidden")]
     KeyOperationForbidden,
+    /// The key version is not of type RSA. A registry does not move to it.
+    #[error("KeyTypeUnsupported")]
+    KeyTypeUnsupported,
     /// The vault is soft-deleted; recovering it restores the registry.
     #[error("VaultDeleted")]
     VaultDeleted,

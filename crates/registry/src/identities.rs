@@ -52,6 +52,22 @@ pub struct RequestedIdentities {
     pub user_assigned: Vec<AssignedIdentity>,
 }
 
+impl RequestedIdentities {
+    /// Returns these identities and another one. It takes the place of a deleted one with the same ARM id.
+    fn with(mut self, identity: &AssignableIdentity) -> Self {
+        match identity {
+            AssignableIdentity::System => self.has_system_assigned = true,
+            AssignableIdentity::User(identity) => {
+                let id = &identity.resource_id;
+                self.user_assigned
+                    .retain(|it| !it.resource_id.eq_ignore_ascii_case(id));
+                self.user_assigned.push(identity.clone());
+            }
+        }
+        self
+    }
+}
+
 impl From<&ManagedIdentity> for AssignedIdentity {
     fn from(identity: &ManagedIdentity) -> Self {
         Self {
@@ -100,17 +116,9 @@ impl Registries {
         registry: &RegistryRecord,
         identity: &AssignableIdentity,
     ) -> Result<(), sealock_cmk::Error> {
-        let mut identities = self.identities(registry).await?;
-        match identity {
-            AssignableIdentity::System => identities.has_system_assigned = true,
-            AssignableIdentity::User(identity) => {
-                let mut assigned = identities.user_assigned.iter();
-                if !assigned.any(|it| it.client_id == identity.client_id) {
-                    identities.user_assigned.push(identity.clone());
-                }
-            }
-        }
-        self.set_identities(registry, &identities).await
+        let identities = self.identities(registry).await?.with(identity);
+        self.set_identities(registry, &identities).await?;
+        self.replace_deleted_identity(registry).await
     }
 
     /// Removes an identity from a registry, even if it uses the registry's key. Returns false if it is not assigned.
@@ -153,6 +161,25 @@ impl Registries {
         self.check_identity_in_use(registry, false).await
     }
 
+    /// Checks that the identity that uses a registry's key is not detached, or is among the `requested` ones.
+    ///
+    /// # Errors
+    /// [`rules::identity_is_assigned`], or the store fails.
+    pub async fn identity_in_use_is_attached(
+        &self,
+        registry: &RegistryRecord,
+        requested: Option<&RequestedIdentities>,
+    ) -> Result<(), sealock_cmk::Error> {
+        let is_restored = match (requested, self.identity_in_use(registry).await?) {
+            (Some(requested), Some(in_use)) => self.includes(registry, requested, in_use).await?,
+            _ => false,
+        };
+        let is_attached = is_restored
+            || !self.custodian.is_detached(registry.id).await?
+            || !self.has_identity_in_use(registry).await?;
+        self.check_identity_in_use(registry, is_attached).await
+    }
+
     /// Returns true unless the identity that uses a registry's key exists and is assigned, and is not among the `requested`
     /// ones.
     ///
@@ -171,8 +198,19 @@ impl Registries {
         {
             return Ok(true);
         }
-        let in_use = self.entra.directory().identity_by_client_id(in_use);
-        Ok(in_use.await?.is_none())
+        Ok(!self.has_identity_in_use(registry).await?)
+    }
+
+    /// Returns true if the identity that uses a registry's key exists.
+    async fn has_identity_in_use(
+        &self,
+        registry: &RegistryRecord,
+    ) -> Result<bool, sealock_cmk::Error> {
+        let Some(in_use) = self.identity_in_use(registry).await? else {
+            return Ok(false);
+        };
+        let directory = self.entra.directory();
+        Ok(directory.identity_by_client_id(in_use).await?.is_some())
     }
 
     pub(crate) async fn identity_in_use(
@@ -195,8 +233,7 @@ impl Registries {
                 .await?;
             Ok::<_, sealock_cmk::Error>((batch, ()))
         });
-        updated.await?;
-        self.replace_deleted_identity(registry).await
+        updated.await
     }
 
     /// Lets a registry whose identity was deleted use its key as another of its identities, if one of them may.
@@ -205,10 +242,9 @@ impl Registries {
         registry: &RegistryRecord,
     ) -> Result<(), sealock_cmk::Error> {
         let directory = self.entra.directory();
-        let Some(in_use) = self.identity_in_use(registry).await? else {
-            return Ok(());
-        };
-        if directory.identity_by_client_id(in_use).await?.is_some() {
+        if self.identity_in_use(registry).await?.is_none()
+            || self.has_identity_in_use(registry).await?
+        {
             return Ok(());
         }
         let user_assigned = self.user_assigned_identities(registry.id).await?;
@@ -280,8 +316,8 @@ impl Registries {
         )?)
     }
 
-    /// Rotates a registry's key: wraps its DEK under another key, or as another of its identities. Both default to those
-    /// that it has.
+    /// Rotates a registry's key: wraps its DEK under another key, or as another identity. Both default to those that it has.
+    /// A user-assigned identity is also assigned.
     ///
     /// # Errors
     /// The rule of [`sealock_cmk::rules`] that the request breaks.
@@ -289,21 +325,36 @@ impl Registries {
         &self,
         registry: &RegistryRecord,
         key: Option<ChosenKey>,
-        identity: Option<Identity>,
+        identity: Option<AssignableIdentity>,
     ) -> Result<(), sealock_cmk::Error> {
-        let is_detached = self.custodian.is_detached(registry.id).await?;
-        self.check_identity_in_use(registry, !is_detached).await?;
-        let client_id = match identity {
-            None => None,
-            Some(identity) => {
-                let identities = self.identities(registry).await?;
-                Some(
-                    self.assigned_client_id(registry, identity, &identities)
-                        .await?,
-                )
-            }
+        let Some(in_use) = self.custodian.key_in_use(registry.id).await? else {
+            return Ok(rules::encrypted_only(&registry.name, false)?);
         };
-        self.rotate(registry, key, client_id).await
+        let Some(identity) = identity else {
+            self.identity_in_use_is_attached(registry, None).await?;
+            return self.rotate(registry, key, None).await;
+        };
+        let current = self.identities(registry).await?;
+        let (wanted, identities) = match &identity {
+            AssignableIdentity::System => (Identity::SystemAssigned, current),
+            AssignableIdentity::User(user) => (
+                Identity::UserAssigned(user.client_id),
+                current.with(&identity),
+            ),
+        };
+        let rotation = KeyRotation {
+            key: key.unwrap_or(in_use.key),
+            identity: wanted,
+        };
+        let rotated = self.store.update(|| async {
+            let requested = Some(&identities);
+            let planned = self.plan_rotation(registry, &rotation, requested, Batch::new());
+            let (batch, in_use, rotated) = planned.await?;
+            let planned = self.plan_identities(registry, &identities, Some(in_use), batch);
+            Ok::<_, sealock_cmk::Error>((planned.await?, rotated))
+        });
+        rotated.await?.complete().await;
+        Ok(())
     }
 
     /// Rotates a registry's key as one of its identities.
@@ -340,12 +391,8 @@ impl Registries {
     ) -> Result<(Batch, ClientId, PlannedRotation), sealock_cmk::Error> {
         let current = self.identities(registry).await?;
         let identities = requested.unwrap_or(&current);
-        let is_restored = match (requested, self.identity_in_use(registry).await?) {
-            (Some(requested), Some(in_use)) => self.includes(registry, requested, in_use).await?,
-            _ => false,
-        };
-        let is_assigned = is_restored || !self.custodian.is_detached(registry.id).await?;
-        self.check_identity_in_use(registry, is_assigned).await?;
+        self.identity_in_use_is_attached(registry, requested)
+            .await?;
         let identity = self
             .assigned_client_id(registry, rotation.identity, identities)
             .await?;

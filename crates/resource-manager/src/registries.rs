@@ -174,7 +174,15 @@ impl ResourceManager {
         if let Some(wanted) = change.encryption {
             match &in_use {
                 _ if !wanted.is_enabled => encryption = Encryption::default(),
-                Some(in_use) => rotation = self.rotation(record, wanted, in_use).await?,
+                Some(in_use) => {
+                    rotation = self.rotation(record, wanted, in_use).await?;
+                    if rotation.is_none() {
+                        let requested = identities.as_ref();
+                        self.registries
+                            .identity_in_use_is_attached(record, requested)
+                            .await?;
+                    }
+                }
                 None => {
                     encryption = Encryption {
                         key: wanted.key,

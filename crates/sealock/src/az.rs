@@ -9,7 +9,8 @@ use std::{
 
 use clap::Args;
 use fs_err as fs;
-use sealock_api::{Environment, ShowEnvironment};
+use sealock_api::{Clock, Environment, ShowClock, ShowEnvironment};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -23,11 +24,14 @@ const CLOUD: &str = "sealock";
 /// The number of lines of az's error that are shown.
 const ERROR_LINES: usize = 5;
 
+/// The step of the clock in seconds after which az logs in again.
+const STEP_SECONDS: i64 = 15 * 60;
+
 /// Run the Azure CLI, logged in at the emulator
 ///
 /// az gets a configuration directory of its own, so your usual login stays as it is. The first run registers the emulator as a
-/// cloud and logs in as its developer. So does the first one after a change of the emulator's address or of its CA, in an empty
-/// directory.
+/// cloud and logs in as its developer. So does the first one after a change of the emulator's address, CA or clock, or after a
+/// logout, in an empty directory.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -56,7 +60,8 @@ impl Az {
         let remedy = format!("sudo {}", client.commands().command("hosts --write"));
         names::warn_of_unresolved(&environment, &remedy)?;
 
-        let login = login(&environment, &certificates)?;
+        let clock = client.ask(&ShowClock {})?.parse()?;
+        let login = login(&environment, &certificates, &clock)?;
         let az = Configured {
             dir: cache.path("az"),
             bundle: certificates.bundle,
@@ -67,7 +72,7 @@ impl Az {
             let lock = File::create(cache.path("az.lock")).and_then(|it| it.lock().map(|()| it));
             let _lock = lock.map_err(|error| Error::system(&error))?;
             let logged_in = std::fs::read_to_string(&file);
-            if !az.dir.is_dir() || !logged_in.is_ok_and(|it| it == login) {
+            if !az.has_account() || !logged_in.is_ok_and(|it| it == login) {
                 progress::during("logging in", || az.log_in(&environment))?;
                 cache.write("az.login", &login)?;
             }
@@ -88,6 +93,17 @@ impl Configured {
             .env("AZURE_CORE_COLLECT_TELEMETRY", "false")
             .env_remove("AZURE_CLOUD_NAME");
         command
+    }
+
+    /// Returns true if az is logged in.
+    fn has_account(&self) -> bool {
+        let profile = std::fs::read_to_string(self.dir.join("azureProfile.json"));
+        let profile = profile.unwrap_or_default();
+        // az writes a byte order mark.
+        let profile: Value =
+            serde_json::from_str(profile.trim_start_matches('\u{feff}')).unwrap_or_default();
+        let accounts = profile["subscriptions"].as_array();
+        accounts.is_some_and(|accounts| !accounts.is_empty())
     }
 
     /// Registers the emulator and logs in, in an empty directory.
@@ -146,8 +162,13 @@ impl Configured {
     }
 }
 
-/// Identifies what a login depends on: the emulator, its CA and the developer.
-fn login(environment: &Environment, certificates: &Certificates) -> Result<String, Error> {
+/// Identifies what a login depends on: the emulator, its CA, its clock and the developer. After a step of the clock, az would
+/// use tokens whose time is over.
+fn login(
+    environment: &Environment,
+    certificates: &Certificates,
+    clock: &Clock,
+) -> Result<String, Error> {
     let ca = fs::read_to_string(&certificates.ca).map_err(|error| Error::system(&error))?;
     let parts = [
         environment.resource_manager.as_str(),
@@ -155,6 +176,7 @@ fn login(environment: &Environment, certificates: &Certificates) -> Result<Strin
         &environment.client_id.to_string(),
         developer_secret(environment)?,
         &ca,
+        &clock_step(clock).to_string(),
     ];
     let mut hash = Sha256::new();
     for part in parts {
@@ -162,6 +184,13 @@ fn login(environment: &Environment, certificates: &Certificates) -> Result<Strin
         hash.update([0]);
     }
     Ok(hex::encode(hash.finalize()))
+}
+
+/// Returns the number of the step in which the emulator's clock is: ahead of the system's, or at which it stands still. A step
+/// is shorter than the life of a token.
+fn clock_step(clock: &Clock) -> i64 {
+    let seconds = clock.ahead_seconds.unwrap_or(clock.now.0.as_second());
+    seconds.div_euclid(STEP_SECONDS)
 }
 
 fn not_started(error: io::Error) -> Error {

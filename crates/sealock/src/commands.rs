@@ -409,6 +409,7 @@ fn describe_cause(cause: Cause) -> &'static str {
         Cause::KeyNotFound => "the vault has no such key",
         Cause::KeyNotYetValid => "the key version is not valid yet",
         Cause::KeyOperationForbidden => "the key version does not permit wrapKey and unwrapKey",
+        Cause::KeyTypeUnsupported => "the key version is not of type RSA",
         Cause::KeyVersionNotFound => "the key has no such version",
         Cause::VaultDeleted => "the vault is deleted",
         Cause::VaultNotFound => "the vault does not exist",

@@ -7,7 +7,13 @@ use sealock_api::{
     ReportCompliance, RevocationPeriod, SampleFinding, StorageEvidence, Time,
 };
 
-use crate::{arguments::time, client::Client, error::Error, output::Output, progress};
+use crate::{
+    arguments::time,
+    client::Client,
+    error::Error,
+    output::{Output, counted},
+    progress,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReportCommand {
@@ -99,10 +105,8 @@ fn markdown(report: &ComplianceReport) -> String {
         parts.push("The audit log no longer has its oldest events (`audit.max_files`).".to_owned());
     }
     if report.omitted_key_uses > 0 {
-        parts.push(format!(
-            "{} older operations are left out.",
-            report.omitted_key_uses
-        ));
+        let omitted = counted(report.omitted_key_uses, "older operation");
+        parts.push(format!("The report leaves out {omitted}."));
     }
     parts.push(key_uses(&report.key_uses));
     parts.join("\n\n")
@@ -218,14 +222,21 @@ fn revocations(periods: &[RevocationPeriod]) -> String {
 fn storage(storage: &StorageEvidence) -> Vec<String> {
     let lack = match storage.incomplete {
         0 => "No object lacks a layer.".to_owned(),
+        1 => "One object lacks a layer.".to_owned(),
         count => format!("{count} objects lack a layer."),
     };
+    if storage.objects == 0 {
+        return vec!["The registry is empty.".to_owned()];
+    }
     let layers = storage.layers.join(", then ");
     let sum = format!(
-        "{} objects with {} bytes of content, each sealed by the layers: {layers}. {lack} {} objects were drawn at random and read:",
-        storage.objects,
+        "{} with {} bytes of content, each sealed by the layers: {layers}. {lack} {} drawn at random and read:",
+        counted(storage.objects, "object"),
         storage.bytes,
-        storage.samples.len()
+        match storage.samples.len() {
+            1 => "One was".to_owned(),
+            count => format!("{count} were"),
+        }
     );
     let rows = storage.samples.iter().map(|sample| {
         let finding = match sample.finding {
@@ -255,7 +266,7 @@ fn storage(storage: &StorageEvidence) -> Vec<String> {
         ],
         rows: rows.collect(),
     };
-    vec![sum, table.render("The registry is empty.")]
+    vec![sum, table.render("No object was read.")]
 }
 
 fn key_uses(uses: &[KeyUse]) -> String {

@@ -31,6 +31,12 @@ impl ControlError {
         self
     }
 
+    /// Replaces the hints by one.
+    pub(super) fn with_hint(mut self, hint: Hint) -> Self {
+        self.0.hints = vec![hint];
+        self
+    }
+
     /// Returns the problem.
     pub(super) fn into_problem(self) -> Problem {
         *self.0

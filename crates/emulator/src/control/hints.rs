@@ -3,7 +3,7 @@
 use sealock_api::{self as api, Hint, KeyPermission, NamedPrincipal};
 use sealock_cmk::{Cause, InaccessibleKey, Refusal as CmkRefusal};
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, Kid, RegistryName, VaultName};
-use sealock_entra::{Principal, Role};
+use sealock_entra::{ManagedIdentity, Principal, Role};
 use sealock_registry::Refusal;
 use sealock_vault::{KeyOperation, PendingPurge, State};
 
@@ -119,7 +119,12 @@ pub(crate) fn for_cmk_refusal(refusal: &CmkRefusal) -> Vec<Hint> {
         }],
         CmkRefusal::EncryptionPermanent(_) => vec![Hint::NameEncryption],
         CmkRefusal::PropertiesIncomplete(_) => vec![Hint::NameKeyAndIdentity],
-        CmkRefusal::IdentityNotAssigned { registry, .. } => vec![change_identity(registry)],
+        CmkRefusal::IdentityNotAssigned { registry, .. } => vec![
+            Hint::ListRegistryIdentities {
+                registry: registry.clone(),
+            },
+            change_identity(registry),
+        ],
         CmkRefusal::KeyInaccessible(_) => vec![Hint::ShowAudit],
         _ => Vec::new(),
     }
@@ -220,6 +225,7 @@ pub(crate) fn for_revocation(
         Cause::KeyExpired => for_version(expire_key_later),
         Cause::KeyNotFound => Hint::RestoreKey { vault, key },
         Cause::KeyNotYetValid => for_version(start_key_earlier),
+        Cause::KeyTypeUnsupported => Hint::CreateKey { vault, key },
         Cause::KeyOperationForbidden => for_version(|kid| {
             permit_operations(kid, &[KeyOperation::WrapKey, KeyOperation::UnwrapKey])
         }),
@@ -239,10 +245,18 @@ pub(crate) fn for_purge(purge: &PendingPurge) -> Hint {
     }
 }
 
+/// Returns the name by which commands find an identity. A registry's own identity has the name of the registry, which another
+/// identity may have, so it is found by its id.
+pub(crate) fn command_name(identity: &ManagedIdentity) -> IdentityName {
+    let id = identity.principal_id.to_string().parse().ok();
+    id.filter(|_| identity.owner.is_some())
+        .unwrap_or_else(|| identity.name.clone())
+}
+
 /// Returns the name of a principal, or `None` for a user, which no command names.
 pub(crate) fn named_principal(principal: &Principal) -> Option<NamedPrincipal> {
     Some(match principal {
-        Principal::ManagedIdentity(identity) => NamedPrincipal::Identity(identity.name.clone()),
+        Principal::ManagedIdentity(identity) => NamedPrincipal::Identity(command_name(identity)),
         Principal::Application(application) => {
             NamedPrincipal::Application(application.name.clone())
         }

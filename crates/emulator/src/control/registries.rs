@@ -10,7 +10,7 @@ pub(super) mod view;
 
 use sealock_api as api;
 use sealock_cmk::{Encryption, Identity, Refusal, Sku, rules};
-use sealock_core::RegistryName;
+use sealock_core::{IdentityName, RegistryName};
 use sealock_registry::{AssignableIdentity, AssignedIdentity};
 
 use self::view::{all, view};
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::services::Services;
 
-/// The name of a registry's system-assigned identity. `az` writes it in brackets.
+/// The name of a registry's system-assigned identity.
 const SYSTEM_IDENTITY: &str = "system";
 
 pub(super) async fn list(call: Call<api::ListRegistries>) -> Answer<api::Registries> {
@@ -40,9 +40,16 @@ pub(super) async fn show(call: Call<api::ShowRegistry>) -> Answer<api::Registry>
 pub(super) async fn create(call: Call<api::CreateRegistry>) -> Answer<Reply<api::Registry>> {
     let Call { services, body, .. } = call;
     let name = &call.path.registry;
+    let identity = match body.identity.as_deref() {
+        Some(name) => Some(match identity(&services, name).await? {
+            AssignableIdentity::System => Identity::SystemAssigned,
+            AssignableIdentity::User(user) => Identity::UserAssigned(user.client_id),
+        }),
+        None => None,
+    };
     let encryption = Encryption {
         key: body.key,
-        identity: identity(&services, body.identity.as_deref()).await?,
+        identity,
     };
     let sku = body.sku.translate().unwrap_or(Sku::Premium);
     let created = services.registries.create_or_update(name, sku, &encryption);
@@ -66,19 +73,12 @@ pub(super) async fn rotate_key(
     let registry = services.registries.get(&call.path.registry).await?;
     let record = &registry.record;
     rules::encrypted_only(&record.name, record.encrypted).map_err(sealock_cmk::Error::from)?;
-    let identity = identity(&services, body.identity.as_deref()).await?;
-    let assignable = match identity {
-        Some(Identity::UserAssigned(client_id)) => {
-            let found = services.directory.identity_by_client_id(client_id).await?;
-            found.map(|found| AssignableIdentity::User(AssignedIdentity::from(&found)))
-        }
-        _ => None,
+    let identity = match body.identity.as_deref() {
+        Some(name) => Some(identity(&services, name).await?),
+        None => None,
     };
     report_effect_of(&services, async {
         let registries = &services.registries;
-        if let Some(assignable) = assignable {
-            registries.assign_identity(record, &assignable).await?;
-        }
         match registries.rotate_key(record, body.key, identity).await {
             Ok(()) => view(&services, registry.clone()).await,
             Err(error) => Err(explain(&services, &record.name, error.into()).await),
@@ -93,11 +93,22 @@ async fn explain(
     registry: &RegistryName,
     error: sealock_registry::Error,
 ) -> ControlError {
-    let sealock_registry::Error::Custody(sealock_cmk::Error::Refused(Refusal::KeyInaccessible(
-        key,
-    ))) = &error
-    else {
+    let sealock_registry::Error::Custody(sealock_cmk::Error::Refused(refusal)) = &error else {
         return error.into();
+    };
+    let key = match refusal {
+        Refusal::KeyInaccessible(key) => key,
+        Refusal::IdentityNotAssigned { identity, .. } => {
+            return match detached_identity(services, identity).await {
+                Some(identity) => {
+                    let registry = registry.clone();
+                    let hint = api::Hint::AssignIdentity { registry, identity };
+                    ControlError::from(error).with_hint(hint)
+                }
+                None => error.into(),
+            };
+        }
+        _ => return error.into(),
     };
     let mut cause = key.cause.translate();
     if cause == api::Cause::KeyNotFound && key.key.version.is_some() {
@@ -108,18 +119,25 @@ async fn explain(
     }
     let identity = services.directory.identity_by_client_id(key.identity);
     let identity = identity.await.ok().flatten();
-    let name = identity.map(|identity| identity.name);
+    let name = identity.as_ref().map(hints::command_name);
     let hints = hints::for_inaccessible_key(registry, key, cause, name.as_ref());
     ControlError::from(error).with_cause(cause, hints)
 }
 
-async fn identity(services: &Services, name: Option<&str>) -> Answer<Option<Identity>> {
-    let Some(name) = name else {
-        return Ok(None);
-    };
+/// Returns the name of the user-assigned identity with this client id, which a refusal names as not assigned.
+async fn detached_identity(services: &Services, client_id: &str) -> Option<IdentityName> {
+    let found = services
+        .directory
+        .identity_by_client_id(client_id.parse().ok()?);
+    let found = found.await.ok()??;
+    found.owner.is_none().then_some(found.name)
+}
+
+/// Finds the identity of this name. `az` writes the registry's own in brackets.
+async fn identity(services: &Services, name: &str) -> Answer<AssignableIdentity> {
     if name.trim_matches(['[', ']']) == SYSTEM_IDENTITY {
-        return Ok(Some(Identity::SystemAssigned));
+        return Ok(AssignableIdentity::System);
     }
     let identity = services.directory.identity(&name.parse()?).await?;
-    Ok(Some(Identity::UserAssigned(identity.client_id)))
+    Ok(AssignableIdentity::User(AssignedIdentity::from(&identity)))
 }

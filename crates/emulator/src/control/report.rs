@@ -36,8 +36,8 @@ pub(super) async fn compliance(call: Call<api::ReportCompliance>) -> Answer<api:
     } = call;
     let created = services.clock.now();
     let since = time("since", query.since.as_deref())?;
-    let until = time("until", query.until.as_deref())?.unwrap_or(created);
-    if since.is_some_and(|since| since >= until) {
+    let until = time("until", query.until.as_deref())?;
+    if since.is_some_and(|since| since >= until.unwrap_or(Timestamp::MAX)) {
         return Err(ControlError::bad_request(
             "the period is empty; set since to a time before until",
         ));
@@ -62,7 +62,7 @@ pub(super) async fn compliance(call: Call<api::ReportCompliance>) -> Answer<api:
         version: env!("CARGO_PKG_VERSION").to_owned(),
         created: created.into(),
         since: since.map(Into::into),
-        until: until.into(),
+        until: until.unwrap_or(created).into(),
         registries,
         omitted_key_uses: uses.omitted,
         has_audit_gap: uses.has_gap,

@@ -39,7 +39,7 @@ same!(sealock_vault::KeyPermission => and back api::KeyPermission:
 same!(sealock_cmk::Sku => and back api::Sku: Basic, Standard, Premium);
 same!(sealock_cmk::Cause => api::Cause:
     ForbiddenByPolicy, ForbiddenByConnection, ForbiddenByFirewall, ForbiddenByRbac, ForbiddenByTrust, IdentityDetached, IdentityNotFound, KeyDeleted,
-    KeyDisabled, KeyExpired, KeyNotFound, KeyNotYetValid, KeyOperationForbidden, VaultDeleted, VaultNotFound, VaultUnavailable);
+    KeyDisabled, KeyExpired, KeyNotFound, KeyNotYetValid, KeyOperationForbidden, KeyTypeUnsupported, VaultDeleted, VaultNotFound, VaultUnavailable);
 same!(sealock_registry::FindingKind => api::FindingKind:
     DigestMismatch, ObjectDamaged, ObjectMissing, ObjectOrphaned, ReferenceUnresolved, UploadDamaged);
 

@@ -2,10 +2,9 @@
 
 use axum::http::StatusCode;
 use sealock_api as api;
-use sealock_core::IdentityName;
-use sealock_registry::{AssignableIdentity, AssignedIdentity, Registry};
+use sealock_registry::Registry;
 
-use super::SYSTEM_IDENTITY;
+use super::{SYSTEM_IDENTITY, identity};
 use crate::{
     control::{Answer, ControlError, call::Call, effect::report_effect_of},
     services::Services,
@@ -24,7 +23,7 @@ pub(in crate::control) async fn assign(
     let Call { services, path, .. } = call;
     let registry = services.registries.get(&path.registry).await?;
     report_effect_of(&services, async {
-        let identity = identity(&services, &path.identity).await?;
+        let identity = identity(&services, path.identity.as_str()).await?;
         let registries = &services.registries;
         registries
             .assign_identity(&registry.record, &identity)
@@ -40,7 +39,7 @@ pub(in crate::control) async fn remove(
     let Call { services, path, .. } = call;
     let registry = services.registries.get(&path.registry).await?;
     report_effect_of(&services, async {
-        let identity = identity(&services, &path.identity).await?;
+        let identity = identity(&services, path.identity.as_str()).await?;
         let registries = &services.registries;
         let removed = registries.remove_identity(&registry.record, &identity);
         if !removed.await? {
@@ -63,15 +62,6 @@ fn not_assigned(path: &api::RemoveRegistryIdentity) -> ControlError {
         detail,
         vec![hint],
     )
-}
-
-/// Finds the identity that a path names.
-async fn identity(services: &Services, name: &IdentityName) -> Answer<AssignableIdentity> {
-    if name.as_str() == SYSTEM_IDENTITY {
-        return Ok(AssignableIdentity::System);
-    }
-    let identity = services.directory.identity(name).await?;
-    Ok(AssignableIdentity::User(AssignedIdentity::from(&identity)))
 }
 
 async fn view(services: &Services, registry: &Registry) -> Answer<api::RegistryIdentities> {

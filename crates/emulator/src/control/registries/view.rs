@@ -5,7 +5,7 @@ use sealock_cmk::Availability;
 use sealock_core::{Kid, RegistryId, RegistryName};
 use sealock_registry::Registry;
 
-use super::logins;
+use super::{SYSTEM_IDENTITY, logins};
 use crate::{
     control::{Answer, hints, translation::Translate as _},
     services::Services,
@@ -63,9 +63,9 @@ async fn encrypted(
         .directory
         .identity_by_client_id(in_use.identity)
         .await?;
-    let identity_name = identity.map(|identity| identity.name);
+    let command_name = identity.as_ref().map(hints::command_name);
     let restore_hint = |cause, kid: &Kid| {
-        hints::for_revocation(registry, cause, &kid.identifier(), identity_name.as_ref())
+        hints::for_revocation(registry, cause, &kid.identifier(), command_name.as_ref())
     };
     let gate = match availability {
         Availability::Available { pending } => api::Gate::Available {
@@ -105,7 +105,10 @@ async fn encrypted(
         behind,
         identity: api::EncryptionIdentity {
             client_id: in_use.identity,
-            name: identity_name,
+            name: match identity {
+                Some(identity) if identity.owner.is_some() => SYSTEM_IDENTITY.parse().ok(),
+                identity => identity.map(|identity| identity.name),
+            },
         },
     };
     Ok((encryption, gate))

@@ -40,7 +40,7 @@ impl KeyUses {
         services: &Services,
         keys: &BTreeSet<(VaultName, KeyName)>,
         since: Option<Timestamp>,
-        until: Timestamp,
+        until: Option<Timestamp>,
     ) -> Answer<Self> {
         let keys = Arc::new(keys.clone());
         let journal = &services.store.audit;
@@ -58,7 +58,8 @@ impl KeyUses {
                 let lines = passage.lines.split(|byte| *byte == b'\n');
                 let events = lines.filter_map(|line| serde_json::from_slice(line).ok());
                 let is_in_period = |event: &AuditEvent| {
-                    since.is_none_or(|since| since <= event.time) && event.time < until
+                    since.is_none_or(|since| since <= event.time)
+                        && until.is_none_or(|until| event.time < until)
                 };
                 let events: Vec<AuditEvent> = events
                     .filter(|event| is_in_period(event) && concerns(event, &keys))

@@ -8,7 +8,7 @@ use sealock_entra::{ManagedIdentity, Role, RoleAssignment, RoleScope};
 use sealock_vault::{Bypass, DefaultAction, KeyPermission, Vault};
 
 use super::{Facts, VersionFacts};
-use crate::control::translation::Translate;
+use crate::control::{hints, translation::Translate};
 
 /// The retention that Azure gives a vault by default.
 const DEFAULT_RETENTION_DAYS: u16 = 90;
@@ -548,7 +548,7 @@ fn assign_narrow_role(identity: &ManagedIdentity, vault: &Vault) -> Hint {
 }
 
 fn named(identity: &ManagedIdentity) -> NamedPrincipal {
-    NamedPrincipal::Identity(identity.name.clone())
+    NamedPrincipal::Identity(hints::command_name(identity))
 }
 
 fn list(permissions: &[KeyPermission]) -> String {
