@@ -138,9 +138,21 @@ walk() {
     # Part 4: troubleshoot.
     refused "$vault: identity remove: it is in use" "$NOT_ASSIGNED" az acr identity remove --name "$registry" \
         --identities '[system]'
-    check "$vault: identity remove: another one" az acr identity remove --name "$registry" --identities "$id"
+    refused "$vault: removed all the same: the next pull is refused" "$INACTIVE" pulls "$registry"
+    check "$vault: identity assign: another one takes its place" az acr identity assign --name "$registry" --identities "$id"
+    check "$vault: assigned: the next pull" pulls "$registry"
+    check "$vault: encryption show: its client id" says "\"$client\"" keyVaultProperties.identity \
+        acr encryption show --name "$registry"
+    refused "$vault: identity remove: it is in use, too" "$NOT_ASSIGNED" az acr identity remove --name "$registry" \
+        --identities "$id"
+    refused "$vault: removed all the same: the next pull is refused, too" "$INACTIVE" pulls "$registry"
     refused "$vault: rotate-key: it is not assigned any more" "$NOT_ASSIGNED" az acr encryption rotate-key \
         --name "$registry" --key-encryption-key "$kid" --identity "$client"
+    check "$vault: identity assign: the same one" az acr identity assign --name "$registry" --identities "$id"
+    check "$vault: assigned again: the next pull" pulls "$registry"
+    # As in Azure, az has also assigned the registry's own: https://github.com/Azure/azure-cli/issues/24687
+    check "$vault: identity remove: one that is not in use" az acr identity remove --name "$registry" --identities '[system]'
+    check "$vault: not in use: the next pull" pulls "$registry"
     check "$vault: check-health: healthy" is_healthy "${registry}auto"
     check "$vault: identity delete" az identity delete --resource-group "$group" --name "$identity"
     check "$vault: check-health: CMK_ERROR" misses_identity "${registry}auto"
