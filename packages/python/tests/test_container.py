@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from azure.identity import DefaultAzureCredential
 from azure.keyvault.keys import KeyClient
+
 from sealock import Emulator
 from sealock.testcontainers import ConnectionType, SealockContainer
 

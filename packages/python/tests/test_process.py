@@ -1,10 +1,13 @@
 import os
 import socket
 import ssl
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
 from sealock import Emulator, Sealock, SealockError
 
 
@@ -29,6 +32,13 @@ def test_emulator_is_gone_after_its_context() -> None:
     with pytest.raises(SealockError, match="no emulator answers") as gone:
         emulator.status()
     assert gone.value.status is None
+
+
+def test_emulator_ends_with_the_program_that_forgot_it() -> None:
+    program = "import sealock; print(sealock.Sealock().url)"
+    url = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    with pytest.raises(SealockError, match="no emulator answers"):
+        Emulator(url.strip()).status()
 
 
 def test_data_directory_outlives_the_emulator(tmp_path: Path) -> None:
@@ -66,13 +76,13 @@ def test_configuration_names_other_things(tmp_path: Path) -> None:
 
 def test_mistake_in_a_setting_is_reported() -> None:
     with pytest.raises(SealockError, match="unknown field `propagtion`"):
-        Sealock(settings={"cmk.propagtion": "azure"}).start()
+        Sealock(settings={"cmk.propagtion": "azure"})
 
 
 def test_missing_program_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEALOCK_BINARY", "/nonexistent/sealock")
     with pytest.raises(SealockError, match="/nonexistent/sealock"):
-        Sealock().start()
+        Sealock()
 
 
 @pytest.mark.sealock(settings={"server.auth": "enforced"})

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+
 from sealock import Sealock, SealockError, Way
 
 WAYS: list[tuple[Way, str]] = [

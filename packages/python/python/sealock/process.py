@@ -7,6 +7,7 @@ import os
 import subprocess
 import tempfile
 import time
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ _POLL: Final = 0.01
 
 
 class Sealock(Emulator):
-    """An emulator in a process of its own, on a free port.
+    """An emulator in a process of its own, on a free port. It ends with its context, or with this process.
 
     `config` is a configuration file; without it the emulator has the quickstart's vault, key, identity and registry.
     `settings` replaces single keys, such as `{"fidelity.keyvault_throttling": True}`. The state is in memory unless
@@ -35,33 +36,24 @@ class Sealock(Emulator):
         data_dir: str | os.PathLike[str] | None = None,
         timeout: float = 60.0,
     ) -> None:
-        self._config = config
-        self._settings = dict(settings or {})
-        self._data_dir = data_dir
-        self._timeout = timeout
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def start(self) -> Self:
-        """Start the emulator, and return once it serves requests."""
-        if self._process:
-            raise SealockError("the emulator runs already")
-        self._files = tempfile.TemporaryDirectory(prefix="sealock-")
-        directory = Path(self._files.name)
-        self._log = directory / "log"
+        files = tempfile.TemporaryDirectory(prefix="sealock-")
+        directory = Path(files.name)
         token_file = directory / "control.token"
+        ready_file = directory / "ready.json"
+        self._log = directory / "log"
+        arguments: list[str | os.PathLike[str]] = ["serve", "--listen", "127.0.0.1:0", "--ready-file", ready_file]
+        arguments += ["--data-dir", data_dir] if data_dir else ["--ephemeral"]
+        arguments += ["--config", config] if config else []
+        variables = {"SEALOCK_CONTROL_TOKEN_FILE": str(token_file), **_variables(settings or {})}
         try:
-            address = self._launch(directory / "ready.json", token_file)
+            process = _launch(arguments, variables, self._log)
+        except BaseException:
+            files.cleanup()
+            raise
+        self._end = weakref.finalize(self, _stop, process, files, timeout)
+        try:
+            self._wait_until_ready(process, ready_file, timeout)
+            address = str(json.loads(ready_file.read_text())["address"])
         except BaseException:
             self.stop()
             raise
@@ -71,58 +63,61 @@ class Sealock(Emulator):
             token_file=token_file if token_file.exists() else None,
             directory=directory,
         )
+
+    def __enter__(self) -> Self:
         return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """Stop the emulator. What is in memory is gone."""
-        if self._process:
-            self._process.terminate()
-            try:
-                self._process.wait(self._timeout)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
-        self._files.cleanup()
+        self._end()
 
     @property
     def log(self) -> str:
         """The log of the running emulator."""
         return self._log.read_text(errors="replace")
 
-    def _launch(self, ready_file: Path, token_file: Path) -> str:
-        """Start the process, and return the address at which it accepts connections."""
-        environment = {
-            **os.environ,
-            "SEALOCK_CONTROL_TOKEN_FILE": str(token_file),
-            **_variables(self._settings),
-        }
-        with self._log.open("wb") as log:
-            try:
-                self._process = subprocess.Popen(  # noqa: S603
-                    [find_binary(), *self._arguments(ready_file)],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                )
-            except OSError as error:
-                raise SealockError(f"the emulator does not start: {error}") from error
-        deadline = time.monotonic() + self._timeout
+    def _wait_until_ready(self, process: subprocess.Popen[bytes], ready_file: Path, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
         while not ready_file.exists():
-            if self._process.poll() is not None:
+            if process.poll() is not None:
                 raise SealockError(f"the emulator has not started: {self.log.strip()}")
             if time.monotonic() > deadline:
-                raise SealockError(f"the emulator is not ready after {self._timeout} s: {self.log}")
+                raise SealockError(f"the emulator is not ready after {timeout} s: {self.log.strip()}")
             time.sleep(_POLL)
-        return str(json.loads(ready_file.read_text())["address"])
 
-    def _arguments(self, ready_file: Path) -> list[str | os.PathLike[str]]:
-        arguments: list[str | os.PathLike[str]] = ["serve", "--listen", "127.0.0.1:0"]
-        arguments += ["--ready-file", ready_file]
-        arguments += ["--data-dir", self._data_dir] if self._data_dir else ["--ephemeral"]
-        arguments += ["--config", self._config] if self._config else []
-        return arguments
+
+def _launch(
+    arguments: list[str | os.PathLike[str]], variables: Mapping[str, str], log_file: Path
+) -> subprocess.Popen[bytes]:
+    with log_file.open("wb") as log:
+        try:
+            return subprocess.Popen(  # noqa: S603
+                [find_binary(), *arguments],
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        except OSError as error:
+            raise SealockError(f"the emulator does not start: {error}") from error
+
+
+def _stop(process: subprocess.Popen[bytes], files: tempfile.TemporaryDirectory[str], timeout: float) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    files.cleanup()
 
 
 def _variables(settings: Mapping[str, Any]) -> dict[str, str]:
