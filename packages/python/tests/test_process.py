@@ -132,6 +132,16 @@ def test_image_may_be_named_as_docker_names_it(sealock: Sealock) -> None:
     assert sealock.pull(f"group/hello@{digest}").digest == digest
 
 
+def test_environment_needs_no_token_of_an_emulator_in_the_folder(
+    sealock: Sealock, sealock_session: Sealock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".sealock/tls").mkdir(parents=True)
+    (tmp_path / ".sealock/tls/ca.pem").write_text(sealock_session.ca_pem)
+    (tmp_path / ".sealock/control.token").write_text("0" * 64)
+    monkeypatch.chdir(tmp_path)
+    assert sealock.env()["SEALOCK_EMULATOR"] == sealock.url
+
+
 @pytest.mark.parametrize("image", ["", ":v1", "localhost:1/hello:v1"])
 def test_image_of_another_host_or_without_a_name_is_refused(sealock: Sealock, image: str) -> None:
     with pytest.raises(ValueError, match="is not REPOSITORY"):

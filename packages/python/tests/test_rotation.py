@@ -22,6 +22,16 @@ def test_registry_left_behind_by_a_rotation_follows_once_it_is_restored(sealock:
     assert sealock.show_registry()["encryption"]["versioned_key_identifier"] == after
 
 
+def test_registry_without_the_permissions_to_follow_follows_once_it_is_restored(sealock: Sealock) -> None:
+    sealock.push()
+    sealock.revoke_access(permissions=["get", "wrapKey"])
+    after = sealock.rotate()
+    assert sealock.pull().is_served
+    assert sealock.show_registry()["encryption"]["versioned_key_identifier"] != after
+    sealock.restore()
+    assert sealock.show_registry()["encryption"]["versioned_key_identifier"] == after
+
+
 def test_rotation_policy_rotates_by_the_clock(sealock: Sealock) -> None:
     before = sealock.show_registry()["encryption"]["versioned_key_identifier"]
     rotate = {"trigger": {"timeAfterCreate": "P15D"}, "action": {"type": "Rotate"}}
