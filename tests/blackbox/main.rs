@@ -39,6 +39,7 @@ mod garbage;
 mod graph;
 mod hosts;
 mod http2;
+mod instance;
 mod key_refusals;
 mod kill_switches;
 mod locks;
