@@ -22,22 +22,6 @@ fn uses(emulator: &Emulator, version: &str) -> bool {
 }
 
 #[test]
-fn azure_propagation_notices_a_disabled_key_when_the_cache_expires() {
-    let emulator = as_in_azure();
-    let client = emulator.client();
-    let image = Image::random(&[1000]);
-    assert_eq!(client.push("app", "v1", &image).status, 201);
-    emulator.cli(&["key", "disable"]);
-    assert_eq!(client.pull("app", "v1", &image).status, 200);
-    emulator.cli(&["clock", "advance", "59m"]);
-    assert_eq!(client.pull("app", "v1", &image).status, 200);
-    emulator.cli(&["clock", "advance", "1m"]);
-    assert_eq!(client.get("/v2/app/manifests/v1").status, 403);
-    emulator.cli(&["key", "enable"]);
-    assert_eq!(client.pull("app", "v1", &image).status, 200);
-}
-
-#[test]
 fn azure_propagation_follows_a_rotated_key_within_an_hour() {
     let emulator = as_in_azure();
     let old = current_version(&emulator);

@@ -388,7 +388,9 @@ const FAKE_AZ: &str = r#"
     echo "dir $AZURE_CONFIG_DIR bundle $REQUESTS_CA_BUNDLE discovery $AZURE_CORE_INSTANCE_DISCOVERY"
 } >>"$CALLS"
 case $1 in
-login) [ "$FAILS" ] && echo "ERROR: refused" >&2 && exit 1; echo "input $(cat)" >>"$CALLS"; touch "$AZURE_CONFIG_DIR/in" ;;
+login) [ "$FAILS" ] && echo "ERROR: refused" >&2 && exit 1; echo "input $(cat)" >>"$CALLS"
+    echo '{"subscriptions": [{}]}' >"$AZURE_CONFIG_DIR/azureProfile.json" ;;
+logout) echo '{"subscriptions": []}' >"$AZURE_CONFIG_DIR/azureProfile.json" ;;
 fail) exit 5 ;;
 esac
 echo done
@@ -451,6 +453,13 @@ fn az_logs_in_once_for_each_emulator_and_passes_its_exit_code_on() {
     let (output, calls) = run_az(&emulator, "", &["fail", "--yes"]);
     assert_eq!(output.code, 5);
     assert!(calls.starts_with("fail --yes\n"), "{calls}");
+
+    // After a step of the clock, the tokens are too old; after a logout, there are none.
+    emulator.cli(&["clock", "advance", "4h"]);
+    let (_, calls) = run_az(&emulator, "", &["logout"]);
+    assert!(calls.starts_with("cloud register "), "{calls}");
+    let (_, calls) = run_az(&emulator, "", &["account", "show"]);
+    assert!(calls.starts_with("cloud register "), "{calls}");
 
     // Another CA: it is another emulator, to which the old tokens mean nothing.
     let address = emulator.address().to_owned();

@@ -3,10 +3,10 @@
 use sealock_tests::{Client, Emulator, Image, Options};
 use serde_json::json;
 
-use crate::resource_manager::{Arm, code, registry_path};
-
-const INACTIVE: &str = "The identity associated with the registry is inactive. This could be due to attempted removal \
-                        of the identity. Reassign the identity manually";
+use crate::{
+    resource_manager::{Arm, code, registry_path},
+    ways::IDENTITY_INACTIVE,
+};
 
 /// Azure's 90 days, less an hour.
 const ALMOST_90_DAYS: &str = "2159h";
@@ -30,7 +30,7 @@ fn pushed(client: &Client) -> Image {
 fn assert_inactive(client: &Client) {
     let refused = client.get("/v2/app/manifests/v1");
     assert_eq!(refused.status, 403, "{refused:?}");
-    assert_eq!(refused.json()["errors"][0]["message"], INACTIVE);
+    assert_eq!(refused.json()["errors"][0]["message"], IDENTITY_INACTIVE);
 }
 
 #[test]

@@ -1,70 +1,10 @@
-use std::{io::Read as _, thread};
+use std::io::Read as _;
 
 use sealock_tests::{Answer, Client, Emulator, Image, digest_of};
 use serde_json::Value;
 use ureq::SendBody;
 
-const KEY_FORBIDDEN: &str = "Access to Key Encryption Key is forbidden. View troubleshooting steps at https://aka.ms/acr/cmk";
-const IDENTITY_INACTIVE: &str = "The identity associated with the registry is inactive. This could be due to \
-                                 attempted removal of the identity. Reassign the identity manually";
-
-/// A way to revoke a registry, and the way to restore it.
-struct Revocation {
-    name: &'static str,
-    revoke: &'static [&'static [&'static str]],
-    cause: &'static str,
-    message: &'static str,
-    restore: &'static [&'static [&'static str]],
-}
-
-const REVOCATIONS: &[Revocation] = &[
-    Revocation {
-        name: "key disabled",
-        revoke: &[&["key", "disable"]],
-        cause: "KeyDisabled",
-        message: KEY_FORBIDDEN,
-        restore: &[&["key", "enable"]],
-    },
-    Revocation {
-        name: "all permissions taken",
-        revoke: &[&["access", "revoke"]],
-        cause: "ForbiddenByPolicy",
-        message: KEY_FORBIDDEN,
-        restore: &[&["access", "grant"]],
-    },
-    Revocation {
-        name: "the permission to unwrap taken",
-        revoke: &[&["access", "revoke", "--permissions", "unwrapKey"]],
-        cause: "ForbiddenByPolicy",
-        message: KEY_FORBIDDEN,
-        restore: &[&["access", "grant", "--permissions", "unwrapKey"]],
-    },
-    Revocation {
-        name: "key deleted",
-        revoke: &[&["key", "delete"]],
-        cause: "KeyDeleted",
-        message: KEY_FORBIDDEN,
-        restore: &[&["key", "recover"]],
-    },
-    Revocation {
-        name: "vault deleted",
-        revoke: &[&["vault", "delete"]],
-        cause: "VaultDeleted",
-        message: KEY_FORBIDDEN,
-        restore: &[&["vault", "recover"]],
-    },
-    Revocation {
-        name: "identity deleted",
-        revoke: &[&["identity", "delete"]],
-        cause: "IdentityNotFound",
-        message: IDENTITY_INACTIVE,
-        restore: &[
-            &["identity", "create"],
-            &["access", "grant"],
-            &["registry", "rotate-key", "--identity", "registry-identity"],
-        ],
-    },
-];
+use crate::ways::{IDENTITY_INACTIVE, KEY_FORBIDDEN};
 
 /// Requests of every kind that a revoked registry refuses. The repository `app` has `image`.
 fn refused_requests(client: &Client, image: &Image, upload: &str) -> Vec<(&'static str, Answer)> {
@@ -131,17 +71,21 @@ fn refused_requests(client: &Client, image: &Image, upload: &str) -> Vec<(&'stat
 }
 
 #[test]
-fn each_revocation_refuses_the_next_request_and_each_restore_permits_it() {
-    thread::scope(|scope| {
-        for revocation in REVOCATIONS {
-            scope.spawn(move || refuses_and_permits(revocation));
-        }
-    });
+fn registry_whose_key_is_refused_refuses_every_request_but_v2() {
+    refuses_every_request(&["key", "disable"], KEY_FORBIDDEN, &["key", "enable"]);
 }
 
-fn refuses_and_permits(revocation: &Revocation) {
-    let name = revocation.name;
-    let mut emulator = Emulator::start();
+#[test]
+fn registry_whose_identity_is_inactive_refuses_every_request_but_v2() {
+    refuses_every_request(
+        &["registry", "identity", "remove", "registry-identity"],
+        IDENTITY_INACTIVE,
+        &["registry", "identity", "assign", "registry-identity"],
+    );
+}
+
+fn refuses_every_request(revoke: &[&str], message: &str, restore: &[&str]) {
+    let emulator = Emulator::start();
     let image = Image::random(&[100_000, 0]);
     let client = emulator.client();
     assert_eq!(client.push("app", "v1", &image).status, 201);
@@ -149,80 +93,41 @@ fn refuses_and_permits(revocation: &Revocation) {
     let upload = upload.header("location").to_owned();
     assert_eq!(client.send("PATCH", &upload, &[], b"whole").status, 202);
 
-    revocation
-        .revoke
-        .iter()
-        .for_each(|command| drop(emulator.cli(command)));
+    emulator.cli(revoke);
+    let gate = || emulator.json(&["status"])["registries"][0]["gate"].clone();
+    let revoked = gate();
+    assert_eq!(revoked["state"], "revoked");
     for (request, answer) in refused_requests(&client, &image, &upload) {
-        let what = format!("{name}: {request}");
         assert_eq!(
             (answer.status, answer.code().as_str()),
             (403, "DENIED"),
-            "{what}"
+            "{request}"
         );
         let error = &answer.json()["errors"][0];
-        assert_eq!(error["message"], revocation.message, "{what}");
-        assert_eq!(error["detail"]["cause"], revocation.cause, "{what}");
-        assert!(
-            error["detail"]["key"]
-                .as_str()
-                .unwrap()
-                .contains("/keys/registry-key/"),
-            "{what}"
-        );
+        assert_eq!(error["message"], message, "{request}");
+        let detail = &error["detail"];
+        assert_eq!(detail["cause"], revoked["cause"], "{request}");
+        assert_eq!(detail["since"], revoked["since"], "{request}");
+        let key = detail["key"].as_str().unwrap();
+        assert!(key.contains("/keys/registry-key/"), "{request}");
     }
     let blob = digest_of(image.blobs().next().unwrap());
     for path in ["/v2/app/manifests/v1", &format!("/v2/app/blobs/{blob}")] {
-        assert_eq!(
-            client.send("HEAD", path, &[], b"").status,
-            403,
-            "{name}: HEAD {path}"
-        );
+        let head = client.send("HEAD", path, &[], b"");
+        assert_eq!(head.status, 403, "HEAD {path}");
     }
     assert_eq!(
         client.get("/v2/").code(),
         "UNAUTHORIZED",
-        "{name}: /v2/ goes on answering"
-    );
-    let gate = gate(&emulator);
-    assert_eq!(
-        (gate["state"].as_str(), gate["cause"].as_str()),
-        (Some("revoked"), Some(revocation.cause))
+        "/v2/ goes on answering"
     );
 
-    emulator.restart();
-    let client = emulator.client();
-    let still = client.get("/v2/app/manifests/v1");
-    assert_eq!(
-        still.status, 403,
-        "{name}: it stays revoked across a restart"
-    );
-    assert_eq!(
-        still.json()["errors"][0]["detail"]["since"],
-        gate["since"],
-        "{name}: since when is remembered"
-    );
-
-    revocation
-        .restore
-        .iter()
-        .for_each(|command| drop(emulator.cli(command)));
-    assert_eq!(
-        client.pull("app", "v1", &image).status,
-        200,
-        "{name}: restored"
-    );
-    assert_eq!(
-        client.push("app", "v2", &Image::random(&[10])).status,
-        201,
-        "{name}: restored"
-    );
-    assert_eq!(self::gate(&emulator)["state"], "available");
+    emulator.cli(restore);
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+    let pushed = client.push("app", "v2", &Image::random(&[10]));
+    assert_eq!(pushed.status, 201);
+    assert_eq!(gate()["state"], "available");
     emulator.verify();
-}
-
-fn gate(emulator: &Emulator) -> Value {
-    emulator.json(&["status"])["registries"][0]["gate"].clone()
 }
 
 #[test]
@@ -377,4 +282,26 @@ fn losing_any_permission_but_unwrap_does_not_revoke() {
         200,
         "only unwrap decides"
     );
+}
+
+#[test]
+fn network_rules_do_not_revoke_with_the_trusted_services_bypass() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[1000]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    for rules in [
+        &["--default-action", "deny"][..],
+        &["--public-access", "disabled"],
+        &["--default-action", "allow"],
+        &["--add-ip", "203.0.113.0/24", "--default-action", "deny"],
+    ] {
+        let shown = emulator.json(&[&["vault", "network", "update"], rules].concat());
+        assert_eq!(shown["network"]["bypass"], "AzureServices", "{rules:?}");
+        let pulled = client.pull("app", "v1", &image);
+        assert_eq!(pulled.status, 200, "{rules:?}");
+        assert_eq!(client.push("app", "v2", &image).status, 201, "{rules:?}");
+    }
+    let gate = &emulator.json(&["status"])["registries"][0]["gate"];
+    assert_eq!(gate["state"], Value::from("available"));
 }

@@ -138,7 +138,18 @@ az_logs_in() {
     az config set core.instance_discovery=false
     az cloud register --name sealock --endpoint-resource-manager "https://management.$REGISTRY"
     az cloud set --name sealock
+    az_login
+}
+
+az_login() {
     az login --service-principal --username "$DEVELOPER" --password sealock-developer --tenant "$TENANT"
+}
+
+# Forgets the emulator, so that az can log in to another one.
+az_logs_out() {
+    az cloud set --name AzureCloud
+    az cloud unregister --name sealock
+    rm -rf "$STATE/azure"
 }
 
 # follow TITLE: runs the commands that `sealock trust` prints under the title with this beginning.

@@ -13,12 +13,6 @@ tutorial=$(dirname "$0")/../../docs/tutorial.md
 readonly NOT_PERMITTED="Failed to access KeyId '.*'. Verify that identity '.*' has 'Get, Wrap Key, Unwrap Key' permission"
 readonly NOT_ASSIGNED="Azure resource '.*/registries/.*' does not have access to identity '.*' Try forcibly adding the identity"
 
-log_out() {
-    az cloud set --name AzureCloud
-    az cloud unregister --name sealock
-    rm -rf "$STATE/azure"
-}
-
 # serves HOST...: lets these names lead to the emulator.
 serves() { echo "127.0.0.1 $*" >>/etc/hosts; }
 
@@ -219,7 +213,7 @@ start_emulator 127.0.0.1:443
 REGISTRY=localhost
 check "port 443: az login" az_logs_in
 walk policies policiesreg permit_by_policy revoke_policy
-check "port 443: log out" log_out
+check "port 443: log out" az_logs_out
 stop_emulator
 rm -rf "$STATE/data"
 

@@ -12,6 +12,7 @@ mod content;
 mod effect;
 mod environment;
 mod hint;
+mod instance;
 mod key;
 mod login;
 mod operation;
@@ -34,9 +35,9 @@ pub mod reference;
 
 pub use self::{
     access::*, arm_operation::*, audit::*, checkup::*, clock::*, content::*, effect::*,
-    environment::*, hint::*, key::*, login::*, operation::*, operations::*, principal::*,
-    problem::*, quarantine::*, registry::*, report::*, repository::*, status::*, time::*, trust::*,
-    vault::*, verification::*, word::UnknownWord,
+    environment::*, hint::*, instance::*, key::*, login::*, operation::*, operations::*,
+    principal::*, problem::*, quarantine::*, registry::*, report::*, repository::*, status::*,
+    time::*, trust::*, vault::*, verification::*, word::UnknownWord,
 };
 
 /// The path prefix of every operation.

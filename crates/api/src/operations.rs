@@ -12,11 +12,11 @@ use crate::{
     DeletedRepository, Empty, Environment, Garbage, Health, Hosts, Identities, Identity,
     IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup, KeyChange, KeyRotation,
     Keys, LoginChange, LoginSettings, NewCertificate, NewFederatedCredential, NewKey, NewPassword,
-    NewRegistry, NewVault, PEM, PasswordLife, Permissions, PrincipalReference, Quarantine,
-    Registries, Registry, RegistryIdentities, Repositories, RepositoryDetails, RepositoryReference,
-    RoleAssignment, RoleAssignments, RoleAtScope, RotationPolicy, ScopeMap, ScopeMapChange,
-    ScopeMaps, Status, Token, TokenChange, TokenPasswordName, TokenWithPasswords, Tokens,
-    TrustFiles, Usage, Vault, VaultChange, Vaults, Verification, operation::operations,
+    NewRegistry, NewVault, PEM, PasswordLife, Permissions, PrincipalReference, PublicName,
+    Quarantine, Registries, Registry, RegistryIdentities, Repositories, RepositoryDetails,
+    RepositoryReference, RoleAssignment, RoleAssignments, RoleAtScope, RotationPolicy, ScopeMap,
+    ScopeMapChange, ScopeMaps, Status, Token, TokenChange, TokenPasswordName, TokenWithPasswords,
+    Tokens, TrustFiles, Usage, Vault, VaultChange, Vaults, Verification, operation::operations,
 };
 
 operations! {
@@ -50,6 +50,11 @@ operations! {
     /// Writes a compliance report: registries, keys over time, users of the keys, operations, revocations and the content on
     /// disk.
     GET "/reports/compliance" ReportCompliance {}, query ComplianceQuery => 200 ComplianceReport;
+    /// Restores the state after the start, without what has been created or changed since. Only for an emulator that keeps
+    /// everything in memory.
+    POST "/reset" ResetState {} => 204 ();
+    /// Changes the public name, for instance to the port at which a container's port is published.
+    PUT "/public-name" SetPublicName {}, body PublicName => 200 PublicName;
     /// Reads all stored data and reports damaged or missing parts.
     POST "/verify" Verify {} => 200 Verification;
     /// Lists the files in quarantine.

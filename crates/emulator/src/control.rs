@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod guard;
 mod hints;
+mod instance;
 mod operations;
 mod principals;
 mod quarantine;
@@ -21,6 +22,8 @@ mod translation;
 mod trust;
 mod vaults;
 mod verify;
+
+use std::sync::Weak;
 
 use axum::{
     Router,
@@ -46,7 +49,10 @@ pub(crate) use self::{
     environment::environment,
     status::{default_registry, pending_purges, storage},
 };
-use crate::{routing::friendly_door::FriendlyDoor, services::Services, tls::Trust};
+use crate::{
+    routing::friendly_door::FriendlyDoor, services::Services, startup::instance::Instance,
+    tls::Trust,
+};
 
 /// The limit of a body in bytes, except for a backup. The largest scope map fits.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -55,7 +61,12 @@ const BODY_LIMIT: usize = 64 * 1024;
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
 /// Builds the router of the control API.
-pub(crate) fn router(services: Services, trust: Trust, friendly_door: FriendlyDoor) -> Router {
+pub(crate) fn router(
+    services: Services,
+    trust: Trust,
+    friendly_door: FriendlyDoor,
+    instance: Weak<Instance>,
+) -> Router {
     let guarded = guarded().router;
     let guarded = guarded.route_layer(middleware::from_fn_with_state(
         friendly_door.clone(),
@@ -72,6 +83,7 @@ pub(crate) fn router(services: Services, trust: Trust, friendly_door: FriendlyDo
             services,
             trust,
             friendly_door,
+            instance,
         })
 }
 
@@ -102,6 +114,8 @@ fn guarded() -> Routes {
         .on(clock::freeze)
         .on(clock::resume)
         .on(report::compliance)
+        .on(instance::reset)
+        .on(instance::rename)
         .on(operations::list)
         .on(operations::complete)
         .on(operations::fail)

@@ -43,7 +43,7 @@ pub(crate) struct Services {
     pub(crate) quarantine_days: u32,
     /// Reads of the whole audit log.
     pub(crate) long_work: LongWork,
-    /// Ends streams and background work when the emulator stops.
+    /// Ends streams and background work when the emulator stops, or when other services take the place of these.
     pub(crate) shutdown: CancellationToken,
 }
 

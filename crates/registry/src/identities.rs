@@ -397,6 +397,8 @@ impl Registries {
             .assigned_client_id(registry, rotation.identity, identities)
             .await?;
         let resource_id = registry.resource_id_in_errors();
+        let batch = self.custodian.plan_attachment(registry.id, true, batch);
+        let batch = batch.await?;
         let planned = self.custodian.plan_rotation(
             registry.id,
             &registry.name,

@@ -7,6 +7,9 @@ use sealock_emulator::{Auth, Ready};
 
 use crate::{commands::Commands, output::WARNING};
 
+/// The last line of the banner. Programs wait for it, so it never changes.
+const READY: &str = "Sealock is ready";
+
 const NAME: Style = Style::new().bold();
 const COMMAND: Style = AnsiColor::Cyan.on_default();
 
@@ -17,7 +20,7 @@ const PURGES_SHOWN: usize = 8;
 pub(crate) fn print(ready: &Ready) {
     // A closed standard output cannot be reported anywhere.
     let mut out = anstream::stdout().lock();
-    let _ = writeln!(out, "{}", render(ready));
+    let _ = writeln!(out, "{}\n{READY}", render(ready));
     let _ = out.flush();
 }
 

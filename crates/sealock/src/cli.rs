@@ -9,8 +9,8 @@ use crate::{
     error::Error, exec::Exec, health, hosts::Hosts, identity::IdentityCommand, inspect::Inspect,
     key::KeyCommand, man::Man, operation::OperationCommand, output::Output,
     registry::RegistryCommand, repair::Repair, report::ReportCommand,
-    repository::RepositoryCommand, role::RoleCommand, serve::Serve, status::Status, trust::Trust,
-    vault::VaultCommand, verify::Verify, version, wait::Wait,
+    repository::RepositoryCommand, reset, role::RoleCommand, serve::Serve, status::Status,
+    trust::Trust, vault::VaultCommand, verify::Verify, version, wait::Wait,
 };
 
 /// A local container registry, encrypted with a key that you can revoke
@@ -125,6 +125,9 @@ Example:
     /// List the asynchronous operations of Resource Manager, and end those that are held
     #[command(subcommand, after_help = "Example:\n  sealock operation list")]
     Operation(OperationCommand),
+    /// Restore the state after the start, in an emulator that keeps everything in memory
+    #[command(after_help = "Example:\n  sealock reset --yes")]
+    Reset,
     Inspect(Inspect),
     /// Generate an image to push
     #[command(
@@ -194,6 +197,7 @@ impl Command {
             Self::Report(command) => command.run(client, output),
             Self::Clock(command) => command.run(client, output, yes),
             Self::Operation(command) => command.run(client, output),
+            Self::Reset => reset::run(client, output, yes),
             Self::Inspect(inspect) => inspect.run(client, output),
             Self::Demo(command) => command.run(client, output),
             Self::Env(env) => env.run(client, output),

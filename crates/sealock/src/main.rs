@@ -42,6 +42,7 @@ mod remedy;
 mod repair;
 mod report;
 mod repository;
+mod reset;
 mod role;
 mod serve;
 mod status;

@@ -1,3 +1,4 @@
+mod copying;
 mod locking;
 mod opening;
 mod removals;

@@ -1,6 +1,6 @@
 //! The requests and answers of the control API.
 
-use std::error::Error as _;
+use std::{error::Error as _, sync::Weak};
 
 use axum::{
     Json,
@@ -17,7 +17,10 @@ use serde::{
 };
 
 use super::error::ControlError;
-use crate::{routing::friendly_door::FriendlyDoor, services::Services, tls::Trust};
+use crate::{
+    routing::friendly_door::FriendlyDoor, services::Services, startup::instance::Instance,
+    tls::Trust,
+};
 
 /// The result of an operation.
 pub(super) type Answer<T> = Result<T, ControlError>;
@@ -28,6 +31,7 @@ pub(super) struct ControlState {
     pub(super) services: Services,
     pub(super) trust: Trust,
     pub(super) friendly_door: FriendlyDoor,
+    pub(super) instance: Weak<Instance>,
 }
 
 /// A parsed request for an operation.
@@ -35,6 +39,7 @@ pub(super) struct Call<O: Operation> {
     pub(super) services: Services,
     pub(super) trust: Trust,
     pub(super) friendly_door: FriendlyDoor,
+    pub(super) instance: Weak<Instance>,
     /// The parameters of the path.
     pub(super) path: O,
     pub(super) query: O::Query,
@@ -109,11 +114,13 @@ impl<O: Operation> FromRequest<ControlState> for Call<O> {
             services,
             trust,
             friendly_door,
+            instance,
         } = state.clone();
         Ok(Self {
             services,
             trust,
             friendly_door,
+            instance,
             path,
             query,
             body,

@@ -129,7 +129,7 @@ impl Subjects {
     }
 }
 
-/// Lists the principals that may use a key. A vault that is gone has none.
+/// Lists the principals that may use a key, by name. A vault that is gone has none.
 async fn users(services: &Services, vault: &VaultName, key: &KeyName) -> Answer<Vec<api::KeyUser>> {
     let users = match services.vault.users_of_key(vault, key).await {
         Ok(users) => users,
@@ -157,6 +157,7 @@ async fn users(services: &Services, vault: &VaultName, key: &KeyName) -> Answer<
             scope,
         });
     }
+    views.sort_by_cached_key(|user| user.principal.to_string());
     Ok(views)
 }
 

@@ -51,6 +51,16 @@ impl Hosts {
         Self { names, aliases }
     }
 
+    /// Returns the public name.
+    pub(crate) fn names(&self) -> &PublicName {
+        &self.names
+    }
+
+    /// Returns the same hosts with another public name.
+    pub(crate) fn renamed(self, names: PublicName) -> Self {
+        Self { names, ..self }
+    }
+
     /// Returns the aliases and the public name, which may be addresses.
     pub(crate) fn configured(&self) -> impl Iterator<Item = &str> {
         let aliases = self.aliases.iter().map(String::as_str);

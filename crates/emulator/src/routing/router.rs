@@ -1,15 +1,19 @@
+use std::sync::Weak;
+
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderValue, Method, StatusCode, header, uri::Authority},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority},
     response::{IntoResponse as _, Response},
 };
 use sealock_core::{RegistryName, VaultName};
 use sealock_entra::http as entra_http;
+use sealock_http::BodyIds;
 use sealock_registry::http as registry_http;
 use sealock_resource_manager::http as resource_manager_http;
 use sealock_vault::http as vault_http;
 use tower::ServiceExt as _;
+use uuid::Uuid;
 
 use super::{
     access_log::LoggedRequest,
@@ -23,8 +27,16 @@ use crate::{
     control,
     listener::{Peer, Slot},
     services::Services,
+    startup::instance::Instance,
     tls::Trust,
 };
+
+/// The header by which a client recognizes the emulator. Its value is the version.
+const SEALOCK: HeaderName = HeaderName::from_static("x-sealock");
+
+/// The headers with the id of a request, which the services send.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
 
 /// Routes requests to their services, and refuses those that no service should see.
 #[derive(Clone)]
@@ -35,15 +47,31 @@ pub(crate) struct RequestRouter {
     friendly: FriendlyDoor,
 }
 
+/// Adds the emulator's version, and the id of the request, unless its service has added one: in a header, or in the body.
+/// The log has the same id.
+fn identify(response: &mut Response) {
+    let in_body = response.extensions().get::<BodyIds>();
+    let in_body = in_body.and_then(|ids| ids.request);
+    let headers = response.headers_mut();
+    headers.insert(SEALOCK, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    if headers.contains_key(&REQUEST_ID) || headers.contains_key(&CORRELATION_ID) {
+        return;
+    }
+    if let Ok(id) = HeaderValue::try_from(in_body.unwrap_or_else(Uuid::new_v4).to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
 impl RequestRouter {
     pub(crate) fn new(
         services: Services,
         hosts: Hosts,
         trust: Trust,
         friendly_door: FriendlyDoor,
+        instance: Weak<Instance>,
     ) -> Self {
         Self {
-            control: control::router(services.clone(), trust, friendly_door.clone()),
+            control: control::router(services.clone(), trust, friendly_door.clone(), instance),
             services,
             hosts,
             friendly: friendly_door,
@@ -56,7 +84,7 @@ impl RequestRouter {
         let is_safe = request.method().is_safe();
         let slot = request.extensions().get::<Slot>().cloned();
         let answered = Box::pin(self.route(host, request));
-        let response = if is_safe {
+        let mut response = if is_safe {
             answered.await
         } else {
             // A change must be completed even if its client leaves.
@@ -67,6 +95,7 @@ impl RequestRouter {
             });
             change.await.unwrap_or_else(|error| failed(&error))
         };
+        identify(&mut response);
         logged.end(&response);
         response
     }

@@ -11,14 +11,17 @@ use sealock_core::PublicName;
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::seed;
+use super::{
+    instance::{self, Instance, InstanceParts},
+    seed,
+};
 use crate::{
     Config, Error,
     listener::Listener,
-    routing::{friendly_door::FriendlyDoor, host::Hosts, router::RequestRouter},
+    routing::{friendly_door::FriendlyDoor, host::Hosts},
     services::Services,
-    timekeeping,
     tls::{self, Trust},
 };
 
@@ -37,6 +40,8 @@ pub(crate) struct Bound {
     open_files: u64,
     /// The setting `server.write_timeout`.
     write_timeout: Duration,
+    /// Ends the emulator.
+    pub(crate) shutdown: CancellationToken,
 }
 
 impl Bound {
@@ -61,6 +66,7 @@ impl Bound {
             tls,
             open_files,
             write_timeout: config.server.write_timeout,
+            shutdown: CancellationToken::new(),
         })
     }
 
@@ -69,38 +75,51 @@ impl Bound {
         &self,
         config: &Config,
         store: Store,
-        service_key: Arc<ServiceKey>,
+        service_key: &Arc<ServiceKey>,
         friendly_door: &FriendlyDoor,
     ) -> Result<Services, Error> {
-        let clock = timekeeping::restore(&store).await?;
         let names = self.names.clone();
-        let address = self.address.ip();
-        let services = Services::open(
+        let (address, shutdown) = (self.address.ip(), &self.shutdown);
+        let services = instance::open(
+            config,
             store,
             service_key,
-            clock,
+            friendly_door,
             names,
             address,
-            config,
-            friendly_door.developer_secret(),
+            shutdown,
         )
         .await?;
         services.sweep().await?;
         Ok(services)
     }
 
-    /// Serves requests until the services shut down.
-    pub(crate) fn serve(self, services: Services, friendly_door: FriendlyDoor) -> JoinHandle<()> {
-        let shutdown = services.shutdown.clone();
-        tokio::spawn(timekeeping::run_due_work(services.clone()));
-        let router = RequestRouter::new(services, self.hosts, self.trust, friendly_door);
-        let answer = move |request| router.clone().answer(request);
+    /// Serves requests until the shutdown. A reset restores the state `initial`.
+    pub(crate) fn serve(
+        self,
+        config: Config,
+        service_key: Arc<ServiceKey>,
+        services: Services,
+        friendly_door: FriendlyDoor,
+        initial: Option<Store>,
+    ) -> JoinHandle<()> {
+        let parts = InstanceParts {
+            config,
+            service_key,
+            friendly_door,
+            trust: self.trust,
+            hosts: self.hosts,
+            address: self.address.ip(),
+            shutdown: self.shutdown.clone(),
+        };
+        let instance = Instance::start(parts, services, initial);
+        let answer = move |request| instance.router().answer(request);
         tokio::spawn(self.listener.serve(
             self.tls,
             answer,
             self.open_files,
             self.write_timeout,
-            shutdown,
+            self.shutdown,
         ))
     }
 }
@@ -108,7 +127,7 @@ impl Bound {
 /// One of several emulators over one store in the same process.
 pub struct Node {
     address: SocketAddr,
-    services: Services,
+    shutdown: CancellationToken,
     served: JoinHandle<()>,
 }
 
@@ -125,12 +144,12 @@ impl Node {
         let bound = Bound::bind(config, None)?;
         let address = bound.address;
         let door = FriendlyDoor::Open { exposed: None };
-        let services = bound.open(config, store, service_key, &door).await?;
+        let services = bound.open(config, store, &service_key, &door).await?;
         seed::seed(&services, config).await?;
         Ok(Self {
             address,
-            served: bound.serve(services.clone(), door),
-            services,
+            shutdown: bound.shutdown.clone(),
+            served: bound.serve(config.clone(), service_key, services, door, None),
         })
     }
 
@@ -141,7 +160,7 @@ impl Node {
 
     /// Stops serving requests, and leaves the store open.
     pub async fn stop(self) {
-        self.services.shutdown.cancel();
+        self.shutdown.cancel();
         let _ = self.served.await;
     }
 }

@@ -197,13 +197,9 @@ async fn run<T>(
         ),
     };
     let friendly_door = FriendlyDoor::load(&config.server, dir, &store).await?;
+    let service_key = Arc::new(service_key);
     let services = bound
-        .open(
-            &config,
-            store.clone(),
-            Arc::new(service_key),
-            &friendly_door,
-        )
+        .open(&config, store.clone(), &service_key, &friendly_door)
         .await?;
     tokio::select! {
         seeded = seed(&services, &config) => seeded?,
@@ -211,9 +207,19 @@ async fn run<T>(
         _ = signals.recv() => return Ok(None),
     }
 
+    let initial = match data_dir {
+        Some(_) => None,
+        None => Some(store.copy_to_memory(config.audit.journal()).await?),
+    };
     let (address, trust) = (bound.address, bound.trust.clone());
-    let shutdown = services.shutdown.clone();
-    let served = bound.serve(services.clone(), friendly_door.clone());
+    let shutdown = bound.shutdown.clone();
+    let served = bound.serve(
+        config.clone(),
+        service_key,
+        services.clone(),
+        friendly_door.clone(),
+        initial,
+    );
     if let Some(path) = &ready_file {
         write_ready_file(path, address, &trust, &shutdown)?;
     }

@@ -20,6 +20,18 @@ pub struct MemoryObjects {
     retained: Shared,
 }
 
+impl MemoryObjects {
+    /// Creates a set with these published objects.
+    pub(crate) fn with_contents(contents: HashMap<ObjectId, Vec<u8>>) -> Self {
+        let contents = contents.into_iter();
+        let contents = contents.map(|(id, bytes)| (id, Arc::new(RwLock::new(bytes))));
+        Self {
+            published: Arc::new(Mutex::new(contents.collect())),
+            retained: Shared::default(),
+        }
+    }
+}
+
 fn lock(shared: &Shared) -> MutexGuard<'_, HashMap<ObjectId, Content>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
