@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,26 @@ def test_registry_that_lost_its_key_in_several_ways_is_restored(sealock: Sealock
     sealock.push()
     for way in ("delete_key", "revoke_access", "remove_identity"):
         sealock.revoke(way)
+    sealock.restore()
+    assert sealock.pull().is_served
+
+
+@pytest.mark.parametrize(
+    ("cause", "method", "path", "body"),
+    [
+        ("KeyOperationForbidden", "PATCH", "/vaults/sealock/keys/registry-key", {"key_ops": ["encrypt"]}),
+        ("VaultDeleted", "DELETE", "/vaults/sealock", None),
+        ("ForbiddenByConnection", "PATCH", "/vaults/sealock", {"public_network_access": False, "bypass": "None"}),
+        ("ForbiddenByFirewall", "PATCH", "/vaults/sealock", {"default_action": "Deny", "bypass": "None"}),
+        ("ForbiddenByRbac", "PATCH", "/vaults/sealock", {"rbac": True}),
+    ],
+)
+def test_registry_that_lost_its_key_in_another_way_is_restored(
+    sealock: Sealock, cause: str, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    sealock.push()
+    sealock.control(method, path, body)
+    assert sealock.pull().cause == cause
     sealock.restore()
     assert sealock.pull().is_served
 

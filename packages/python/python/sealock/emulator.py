@@ -204,7 +204,8 @@ class Emulator:
     def restore(self, registry: str = _REGISTRY) -> None:
         """Give a registry its key back, in the way that the emulator suggests.
 
-        It also lets the registry follow its key again, and prevents a revocation to come.
+        It also lets the registry follow its key again, and prevents a revocation to come. What needs a decision or a
+        backup, as after a purge, is an error with the emulator's hint.
         """
         for _ in range(_MAX_RESTORING_STEPS):
             shown = self.show_registry(registry)
@@ -228,8 +229,15 @@ class Emulator:
                 self.grant_access(identity, permissions, vault=vault)
             case {"action": "assign_identity", "identity": identity}:
                 self.assign_identity(identity, registry=registry)
+            case {"action": "permit_operations", "vault": vault, "key": key, "version": version, "operations": names}:
+                self.update_key(key, vault=vault, version=version, key_ops=names)
             case {"action": "recover_vault", "vault": vault}:
                 self.control("POST", path("deleted-vaults", vault, "recover"))
+            case {"action": "allow_azure_services", "vault": vault}:
+                self.control("PATCH", path("vaults", vault), {"bypass": "AzureServices"})
+            case {"action": "assign_role", "principal": {"identity": identity}, "role": role, "vault": vault}:
+                body = {"role": role, "vault": vault}
+                self.control("POST", path("role-assignments", identity, "assign"), body)
             case None:
                 raise SealockError(f"nothing restores registry {registry}")
             case _:
