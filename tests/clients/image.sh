@@ -245,12 +245,29 @@ composes() {
 # finds NAME: resolves a name in another container of the project.
 finds() { docker run --rm --network sealock_default busybox wget -q -O - --header 'Host: localhost' "http://$1:5000/_sealock/v1/health"; }
 
+composed_address() {
+    docker inspect --format '{{.NetworkSettings.Networks.sealock_default.IPAddress}}' "$(compose ps --quiet sealock)"
+}
+
+certificates() { docker run --rm --volume sealock_certificates:/certificates busybox cat "/certificates/$1"; }
+
 # trusts STATUS URL: requests over TLS with the certificates in the volume, from the container's address.
 trusts() {
-    local address
-    address=$(docker inspect --format '{{.NetworkSettings.Networks.sealock_default.IPAddress}}' "$(compose ps --quiet sealock)")
-    docker run --rm --volume sealock_certificates:/certificates busybox cat /certificates/ca.pem >"$STATE/compose-ca.pem"
-    equal "$1" "$(curl --cacert "$STATE/compose-ca.pem" --connect-to "::$address:" --output "$STATE/body" --write-out '%{http_code}' "$2")"
+    certificates ca.pem >"$STATE/compose-ca.pem"
+    equal "$1" "$(curl --cacert "$STATE/compose-ca.pem" --connect-to "::$(composed_address):" --output "$STATE/body" \
+        --write-out '%{http_code}' "$2")"
+}
+
+# As in the container `app`, whose image is not here.
+az_lists_registries() {
+    local secret
+    mkdir -p "$STATE/data/tls"
+    certificates bundle.pem >"$STATE/data/tls/ca.pem" # for `az` of lib.sh
+    echo "$(composed_address) management.azure.com login.microsoftonline.com" >>/etc/hosts
+    secret=$(compose exec -T sealock sealock env --json 2>/dev/null | jq -r .AZURE_CLIENT_SECRET)
+    az login --service-principal --username "$DEVELOPER" --password "$secret" --tenant "$TENANT"
+    equal AzureCloud "$(get environmentName account show)"
+    equal sealock "$(get '[].name' acr list)"
 }
 
 check "compose: the file is valid" compose config --quiet
@@ -264,4 +281,5 @@ check "compose: sealock.azurecr.io is trusted, and requires a login" trusts 401 
 check "compose: the vault is trusted, and requires a token" trusts 401 'https://sealock.vault.azure.net/keys?api-version=7.4'
 check "compose: Resource Manager is trusted" trusts 200 'https://management.azure.com/metadata/endpoints?api-version=2022-09-01'
 check "compose: the registry under localhost is trusted, too" trusts 401 https://sealock.azurecr.localhost:5000/v2/
+check "compose: az uses the emulator as Azure, without a setting" az_lists_registries
 check "compose: everything goes" compose down --volumes
