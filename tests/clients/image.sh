@@ -85,9 +85,10 @@ start_engine() {
 
 builds() { "$PACKAGES/image/build" "$SEALOCK"; }
 
+# Compressed, as a registry has it.
 is_small() {
     local bytes
-    bytes=$(docker image inspect --format '{{.Size}}' sealock)
+    bytes=$(docker save sealock | gzip | wc -c)
     echo "$bytes bytes"
     ((bytes < IMAGE_BYTES_MAX))
 }
@@ -104,7 +105,7 @@ podman_loads_it() {
 start_engine
 check "it is built without a pull" builds
 if [[ $SEALOCK == */release/* ]]; then
-    check "it is smaller than 25 MB" is_small
+    check "compressed, it is smaller than 25 MB" is_small
 else
     skip "the size, since the binary is not the release build"
 fi
