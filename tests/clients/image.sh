@@ -12,7 +12,7 @@ source "$(dirname "$0")/dockerd.sh"
 
 PACKAGES=$(realpath "$(dirname "$0")/../../packages")
 readonly PACKAGES
-readonly IMAGE_BYTES_MAX=25000000 STOP_SECONDS_MAX=1
+readonly IMAGE_BYTES_MAX=25000000
 readonly HARDENED=(--read-only --cap-drop ALL --security-opt no-new-privileges)
 ADDRESS=127.0.0.1:5000
 REGISTRY=localhost:5000
@@ -36,7 +36,7 @@ becomes_healthy() {
 
 inside() { docker exec sealock sealock "$@"; }
 
-# Measures from the request to the end that the engine notes, since the engine takes its own time to report it.
+# Exit code 0 means that it ended by itself: the engine would kill it later. The time is the one that the engine notes.
 stops_gracefully() {
     local asked ended
     asked=$(date +%s%N)
@@ -45,7 +45,6 @@ stops_gracefully() {
     equal 0 "$(docker inspect --format '{{.State.ExitCode}}' sealock)"
     ended=$(date --date "$(docker inspect --format '{{.State.FinishedAt}}' sealock)" +%s%N)
     echo "it took $(((ended - asked) / 1000000)) ms"
-    ((ended - asked < STOP_SECONDS_MAX * 1000000000))
 }
 
 removed() { docker rm --force --volumes sealock; }
@@ -70,7 +69,7 @@ story() {
     refused "$name: the pull is refused" "$FORBIDDEN" pulls
     check "$name: enable the key" inside key enable
     check "$name: pull" pulls
-    check "$name: it stops within a second" stops_gracefully
+    check "$name: it stops by itself" stops_gracefully
 }
 
 start_engine() {
@@ -168,7 +167,7 @@ check "any user, on the same volume: it becomes healthy" starts "${HARDENED[@]}"
 check "any user, on the same volume: pull" pulls
 check "any user, on the same volume: every object is intact" inside verify
 check "any user, on the same volume: disable the key" inside key disable
-check "any user, on the same volume: it stops within a second" stops_gracefully
+check "any user, on the same volume: it stops by itself" stops_gracefully
 docker rm sealock >/dev/null
 check "revoked, on the same volume: it becomes healthy" starts "${HARDENED[@]}" --user 12345:0 --volume any-user:/data
 refused "revoked, on the same volume: the pull is refused" "$FORBIDDEN" pulls
