@@ -1,5 +1,5 @@
 # The only commands that anybody has to know. `make` alone lists them.
-.PHONY: help run demo test e2e bench openapi lint ci
+.PHONY: help run demo image test e2e bench openapi lint ci
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -11,6 +11,10 @@ run: ## Start the emulator with the quickstart, on localhost:5000; PORT=5001 tak
 demo: ## Tell the whole story in under a minute, without Docker; PAUSE=1 waits for Enter after each scene
 	cargo build --profile quick --bin sealock
 	cargo run --profile quick --example demo
+
+image: ## Build the container images sealock:VERSION and sealock:latest, without pulling anything; BUILDER=podman takes podman
+	cargo build --release --bin sealock
+	BUILDER=$(BUILDER) packages/image/build target/release/sealock
 
 test: ## Run all Rust tests
 	# With --tests, so that the tests reuse these crates: alone, the binary takes fewer features of them.

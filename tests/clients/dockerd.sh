@@ -2,16 +2,18 @@
 # A private Docker Engine. Sourced by `run`, and by scenarios that need one in another network.
 
 dockerd_pid=
+# The engine's network: none, since most scenarios only push, pull and run containers without one.
+ENGINE_NETWORK=(--bridge none)
 
 # start_dockerd DIR [PREFIX...]: starts the engine, by the prefix if given, with its socket and state in DIR, and sets
-# DOCKER_HOST. The engine needs no network: it only pushes, pulls and runs containers without one.
+# DOCKER_HOST.
 start_dockerd() {
     local dir=$1
     shift
     export DOCKER_HOST=unix://$dir/docker.sock
     "$@" dockerd --host "$DOCKER_HOST" --pidfile "$dir/dockerd.pid" \
         --data-root "$dir/dockerd" --exec-root "$dir/dockerd-exec" \
-        --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
+        "${ENGINE_NETWORK[@]}" --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
         </dev/null >"$dir/dockerd.log" 2>&1 &
     dockerd_pid=$!
     local deadline=$((SECONDS + 60))

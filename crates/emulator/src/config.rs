@@ -303,10 +303,7 @@ impl Config {
             ),
         };
         // The variables come later, because only an error in the unchanged file has a line number.
-        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Invalid {
-            origin: origin.clone(),
-            message: error.to_string().trim_end().to_owned(),
-        })?;
+        let config = Self::parse(&text, &origin)?;
         let variables: Vec<_> = environment.into_iter().filter_map(variable).collect();
         let mut config = if variables.is_empty() {
             config
@@ -316,6 +313,18 @@ impl Config {
         config.check()?;
         config.origin = origin;
         Ok(config)
+    }
+
+    /// Parses a configuration. `origin` is its name in errors.
+    pub(crate) fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Invalid {
+            origin: origin.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        Ok(Self {
+            origin: origin.to_owned(),
+            ..config
+        })
     }
 
     /// Returns the settings of the registries' keys.

@@ -32,7 +32,7 @@ use axum::{
     middleware,
     response::{IntoResponse as _, Response},
 };
-use sealock_api as api;
+use sealock_api::{self as api, Operation as _};
 
 use self::{
     call::{Answer, Call, ControlState},
@@ -56,6 +56,15 @@ use crate::{
 
 /// The limit of a body in bytes, except for a backup. The largest scope map fits.
 const BODY_LIMIT: usize = 64 * 1024;
+
+/// The paths of the operations without authentication.
+const OPEN: [&str; 5] = [
+    api::ShowHealth::PATH,
+    api::ShowCa::PATH,
+    api::ShowBundle::PATH,
+    api::ShowAzureCa::PATH,
+    api::ShowDocument::PATH,
+];
 
 /// The committed OpenAPI document.
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
@@ -196,6 +205,12 @@ async fn document(_: Call<api::ShowDocument>) -> Answer<Response> {
 /// Returns true if a path belongs to the control API.
 pub(crate) fn is_control_path(path: &str) -> bool {
     path.split('/').nth(1) == Some("_sealock")
+}
+
+/// Returns true if a path is that of an operation which needs no authentication, and no state either.
+pub(crate) fn is_open(path: &str) -> bool {
+    let path = path.strip_prefix(api::BASE).unwrap_or_default();
+    OPEN.contains(&path)
 }
 
 /// Refuses a request before it reaches an operation.

@@ -7,6 +7,7 @@
 mod chain;
 mod config;
 mod control;
+pub mod embedded;
 mod error;
 mod listener;
 mod offline;
@@ -19,6 +20,7 @@ mod timekeeping;
 mod tls;
 
 pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
+pub use embedded::Emulator;
 pub use error::{Error, NamedDataDir, SeedError};
 pub use listener::Protocol;
 pub use offline::{

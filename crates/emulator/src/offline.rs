@@ -20,7 +20,7 @@ use crate::{
     routing::friendly_door::FriendlyDoor,
     secrets::service_key,
     services::Services,
-    startup::serve::{data_dir_error, environment},
+    startup::{running::data_dir_error, serve::environment},
     storage::quarantined_file,
     timekeeping,
 };

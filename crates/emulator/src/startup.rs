@@ -4,5 +4,6 @@ pub(crate) mod instance;
 pub(crate) mod node;
 mod ready_file;
 pub(crate) mod remedy;
+pub(crate) mod running;
 pub(crate) mod seed;
 pub(crate) mod serve;

@@ -2,17 +2,19 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
+use axum::{extract::Request, http::StatusCode, response::Response};
 use sealock_core::PublicName;
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use crate::{
-    Config, Error,
+    Config, Error, control,
     routing::{friendly_door::FriendlyDoor, host::Hosts, router::RequestRouter},
     services::Services,
     timekeeping,
@@ -28,12 +30,20 @@ pub(crate) struct Instance {
     /// The address at which this machine reaches the emulator.
     address: IpAddr,
     /// Ends everything.
-    shutdown: CancellationToken,
+    pub(crate) shutdown: CancellationToken,
     current: RwLock<Current>,
-    /// The state after the start. `None` if the data directory holds the state.
-    initial: Option<Store>,
+    seeding: watch::Sender<Seeding>,
+    /// The state after the start, unless a data directory holds the state.
+    initial: OnceLock<Store>,
     /// Held while services are replaced.
     turn: Mutex<()>,
+}
+
+/// The creation of the resources in the configuration.
+#[derive(Clone, Debug)]
+enum Seeding {
+    UnderWay,
+    Ended(Result<(), Arc<str>>),
 }
 
 /// The services that answer requests, under their names.
@@ -46,11 +56,7 @@ struct Current {
 
 impl Instance {
     /// Creates an emulator with its first services, and starts their background work.
-    pub(crate) fn start(
-        parts: InstanceParts,
-        services: Services,
-        initial: Option<Store>,
-    ) -> Arc<Self> {
+    pub(crate) fn start(parts: InstanceParts, services: Services) -> Arc<Self> {
         let InstanceParts {
             config,
             service_key,
@@ -81,15 +87,64 @@ impl Instance {
                     hosts,
                     router,
                 }),
-                initial,
+                seeding: watch::Sender::new(Seeding::UnderWay),
+                initial: OnceLock::new(),
                 turn: Mutex::default(),
             }
         })
     }
 
-    /// Returns the router of the present services.
-    pub(crate) fn router(&self) -> RequestRouter {
-        self.current().router
+    /// Answers a request, once the resources in the configuration are created.
+    pub(crate) async fn answer(self: Arc<Self>, request: Request) -> Response {
+        if !control::is_open(request.uri().path())
+            && let Err(error) = self.seeded().await
+        {
+            return control::refuse(StatusCode::SERVICE_UNAVAILABLE, "NotSeeded", &error);
+        }
+        self.current().router.answer(request).await
+    }
+
+    /// Waits until the resources in the configuration are created, or returns the error that prevents it.
+    pub(crate) async fn seeded(&self) -> Result<(), Arc<str>> {
+        if let Seeding::Ended(result) = &*self.seeding.borrow() {
+            return result.clone();
+        }
+        let mut seeding = self.seeding.subscribe();
+        let ended = seeding.wait_for(|it| matches!(it, Seeding::Ended(_)));
+        match ended.await.as_deref() {
+            Ok(Seeding::Ended(result)) => result.clone(),
+            // The sender lives in `self`.
+            _ => Err("the emulator stops".into()),
+        }
+    }
+
+    /// Keeps the state of a store in memory for a reset.
+    pub(crate) async fn keep_initial_state(&self, store: &Store) -> Result<(), Error> {
+        if self.config.server.ephemeral {
+            let copy = store.copy_to_memory(self.config.audit.journal()).await?;
+            let _first = self.initial.set(copy);
+        }
+        Ok(())
+    }
+
+    /// Lets requests be answered from now on, or refuses them with the error that prevents the resources in the configuration.
+    pub(crate) fn end_seeding(&self, result: Result<(), Arc<str>>) {
+        self.seeding.send_replace(Seeding::Ended(result));
+    }
+
+    /// Returns the CA, in PEM.
+    pub(crate) fn ca_pem(&self) -> &str {
+        &self.trust.ca_pem
+    }
+
+    /// Returns the token of the control API, if it needs one.
+    pub(crate) fn control_token(&self) -> Option<Zeroizing<String>> {
+        Some(self.friendly_door.control_token()?.text())
+    }
+
+    /// Returns the present services.
+    pub(crate) fn services(&self) -> Services {
+        self.current().services
     }
 
     /// Returns the host names that are served.
@@ -99,7 +154,7 @@ impl Instance {
 
     /// Restores the state after the start. Returns false if the data directory holds the state, which stays.
     pub(crate) async fn reset(self: &Arc<Self>) -> Result<bool, Error> {
-        let Some(initial) = &self.initial else {
+        let Some(initial) = self.initial.get() else {
             return Ok(false);
         };
         let _turn = self.turn.lock().await;

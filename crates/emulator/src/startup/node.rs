@@ -34,7 +34,7 @@ pub(crate) struct Bound {
     pub(crate) trust: Trust,
     listener: Listener,
     names: PublicName,
-    hosts: Hosts,
+    pub(crate) hosts: Hosts,
     tls: Arc<ServerConfig>,
     /// The limit of open files.
     open_files: u64,
@@ -94,26 +94,9 @@ impl Bound {
         Ok(services)
     }
 
-    /// Serves requests until the shutdown. A reset restores the state `initial`.
-    pub(crate) fn serve(
-        self,
-        config: Config,
-        service_key: Arc<ServiceKey>,
-        services: Services,
-        friendly_door: FriendlyDoor,
-        initial: Option<Store>,
-    ) -> JoinHandle<()> {
-        let parts = InstanceParts {
-            config,
-            service_key,
-            friendly_door,
-            trust: self.trust,
-            hosts: self.hosts,
-            address: self.address.ip(),
-            shutdown: self.shutdown.clone(),
-        };
-        let instance = Instance::start(parts, services, initial);
-        let answer = move |request| instance.router().answer(request);
+    /// Serves requests until the shutdown.
+    pub(crate) fn serve(self, instance: Arc<Instance>) -> JoinHandle<()> {
+        let answer = move |request| Arc::clone(&instance).answer(request);
         tokio::spawn(self.listener.serve(
             self.tls,
             answer,
@@ -146,10 +129,22 @@ impl Node {
         let door = FriendlyDoor::Open { exposed: None };
         let services = bound.open(config, store, &service_key, &door).await?;
         seed::seed(&services, config).await?;
+        let shutdown = bound.shutdown.clone();
+        let parts = InstanceParts {
+            config: config.clone(),
+            service_key,
+            friendly_door: door,
+            trust: bound.trust.clone(),
+            hosts: bound.hosts.clone(),
+            address: address.ip(),
+            shutdown: shutdown.clone(),
+        };
+        let instance = Instance::start(parts, services);
+        instance.end_seeding(Ok(()));
         Ok(Self {
             address,
-            shutdown: bound.shutdown.clone(),
-            served: bound.serve(config.clone(), service_key, services, door, None),
+            shutdown,
+            served: bound.serve(instance),
         })
     }
 

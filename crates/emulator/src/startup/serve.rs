@@ -8,18 +8,12 @@ use std::{
 
 use sealock_api::{Environment, PendingPurge, Problem, Registry};
 use sealock_core::RegistryName;
-use sealock_envelope::ServiceKey;
-use sealock_store::{Authenticator, DataDir, Store, StoreFiles};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use super::{node::Bound, ready_file, seed};
-use crate::{
-    Auth, Config, Error, LogFormat, NamedDataDir, config::Server, control,
-    routing::friendly_door::FriendlyDoor, secrets::service_key, services::Services,
-    storage::Storage, timekeeping, tls::Trust,
-};
+use super::{ready_file, running::Running};
+use crate::{Auth, Config, Error, LogFormat, control, storage::Storage, tls::Trust};
 
 /// The default filter of the log. h2 warns about each client that exceeds a limit, which any client can do.
 const LOG_FILTER: &str = "warn,sealock=info,h2=error";
@@ -170,97 +164,63 @@ async fn run<T>(
         // A killed process may have left one.
         ready_file::remove(path);
     }
-    check_exposure(&config.server)?;
-    let data_dir = if config.server.ephemeral {
-        None
-    } else {
-        Some(DataDir::open(&config.server.data_dir)?)
-    };
-    let dir = data_dir.as_ref().map(DataDir::path);
-    let bound = Bound::bind(&config, dir)?;
-    let (store, service_key) = match &data_dir {
-        Some(dir) => {
-            let service_key = service_key::load_or_create(dir)?;
-            let store = open_store(dir, &service_key, &config);
-            let store = store.map_err(|error| {
-                let data_dir = NamedDataDir {
-                    dir: dir.path().to_owned(),
-                    config_file: config_file.map(Path::to_owned),
-                };
-                data_dir_error(error, &data_dir)
-            })?;
-            (store, service_key)
-        }
-        None => (
-            Store::ephemeral_with(config.audit.journal()),
-            ServiceKey::random(),
-        ),
-    };
-    let friendly_door = FriendlyDoor::load(&config.server, dir, &store).await?;
-    let service_key = Arc::new(service_key);
-    let services = bound
-        .open(&config, store.clone(), &service_key, &friendly_door)
-        .await?;
-    tokio::select! {
-        seeded = seed(&services, &config) => seeded?,
+    let mut running = Running::start(config, config_file).await?;
+    let seeded = tokio::select! {
+        seeded = running.seeded() => Some(seeded),
         // The next start creates the rest.
-        _ = signals.recv() => return Ok(None),
-    }
-
-    let initial = match data_dir {
-        Some(_) => None,
-        None => Some(store.copy_to_memory(config.audit.journal()).await?),
+        _ = signals.recv() => None,
     };
-    let (address, trust) = (bound.address, bound.trust.clone());
-    let shutdown = bound.shutdown.clone();
-    let served = bound.serve(
-        config.clone(),
-        service_key,
-        services.clone(),
-        friendly_door.clone(),
-        initial,
-    );
+    match seeded {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            running.stop().await;
+            return Err(error);
+        }
+        None => {
+            running.stop().await;
+            return Ok(None);
+        }
+    }
     if let Some(path) = &ready_file {
-        write_ready_file(path, address, &trust, &shutdown)?;
+        let shutdown = &running.instance.shutdown;
+        write_ready_file(path, running.address, &running.trust, shutdown)?;
     }
-    Storage::check(&services.store).await.log();
-    let ready = Ready {
-        address,
-        auth: config.server.auth,
-        data_dir: dir.map(Path::to_owned),
-        ca_file: trust.files.as_ref().map(|files| files.ca.clone()),
-        ca_fingerprint: trust.ca_fingerprint.clone(),
-        ca_pem: Arc::clone(&trust.ca_pem),
-        bundle_pem: Arc::clone(&trust.bundle_pem),
-        environment: control::environment(&services, &friendly_door).await,
-        default_registry: services.default_registry.clone(),
-        registry: control::default_registry(&services).await,
-        storage: control::storage(&services).await,
-        pending_purges: control::pending_purges(&services).await,
-    };
-
+    let ready = ready(&running).await;
     let done = work(ready, &mut signals).await;
     tracing::info!("stopping");
-    shutdown.cancel();
-    let _ = served.await;
-    if let Err(error) = timekeeping::store_confirmed_time(&services.store, &services.clock).await {
-        tracing::warn!(%error, "cannot store the time of this stop");
-    }
-    store.close().await;
+    running.stop().await;
     if let Some(path) = &ready_file {
         ready_file::remove(path);
     }
     Ok(Some(done))
 }
 
-/// Creates the resources in the configuration. If the disk refuses some, the next start creates them.
-async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
-    match seed::seed(services, config).await {
-        Err(error) if error.fault().is_some() => {
-            tracing::error!(%error, "cannot create all resources in the configuration; the next start tries again");
-            Ok(())
-        }
-        seeded => seeded,
+/// Describes an emulator that serves requests.
+async fn ready(running: &Running) -> Ready {
+    let Running {
+        address,
+        config,
+        trust,
+        friendly_door,
+        instance,
+        data_dir,
+        ..
+    } = running;
+    let services = &instance.services();
+    Storage::check(&services.store).await.log();
+    Ready {
+        address: *address,
+        auth: config.server.auth,
+        data_dir: data_dir.as_ref().map(|dir| dir.path().to_owned()),
+        ca_file: trust.files.as_ref().map(|files| files.ca.clone()),
+        ca_fingerprint: trust.ca_fingerprint.clone(),
+        ca_pem: Arc::clone(&trust.ca_pem),
+        bundle_pem: Arc::clone(&trust.bundle_pem),
+        environment: control::environment(services, friendly_door).await,
+        default_registry: services.default_registry.clone(),
+        registry: control::default_registry(services).await,
+        storage: control::storage(services).await,
+        pending_purges: control::pending_purges(services).await,
     }
 }
 
@@ -288,49 +248,6 @@ fn write_ready_file(
         {}
     });
     Ok(())
-}
-
-fn open_store(
-    dir: &DataDir,
-    service_key: &ServiceKey,
-    config: &Config,
-) -> sealock_store::Result<Store> {
-    let authenticator = Authenticator::new(&service_key.store_key());
-    Store::open(StoreFiles {
-        engine: config.store.engine,
-        journal: config.audit.journal(),
-        ..StoreFiles::new(dir.path(), authenticator)
-    })
-}
-
-/// Adds the data directory to an error of its store.
-pub(crate) fn data_dir_error(error: sealock_store::Error, data_dir: &NamedDataDir) -> Error {
-    match error {
-        sealock_store::Error::KeyForeign { format } => Error::ServiceKeyForeign {
-            path: service_key::path(&data_dir.dir),
-            data_dir: data_dir.clone(),
-            format,
-        },
-        error if error.is_damage() => Error::DataDirDamaged {
-            data_dir: data_dir.clone(),
-            error,
-        },
-        error => error.into(),
-    }
-}
-
-/// Checks that the friendly door is closed to the network, unless the configuration explicitly opens it.
-fn check_exposure(server: &Server) -> Result<(), Error> {
-    let exposed = server
-        .listen
-        .iter()
-        .find(|address| !address.ip().is_loopback());
-    match exposed {
-        Some(address) if server.auth == Auth::Friendly && !server.open_to_network => {
-            Err(Error::NotLoopback(*address))
-        }
-        _ => Ok(()),
-    }
 }
 
 pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
