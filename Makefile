@@ -1,5 +1,5 @@
 # The only commands that anybody has to know. `make` alone lists them.
-.PHONY: help run demo image test e2e bench openapi lint ci
+.PHONY: help run demo image packages test e2e bench openapi lint ci
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -16,18 +16,22 @@ image: ## Build the container images sealock:VERSION and sealock:latest, without
 	cargo build --release --bin sealock
 	BUILDER=$(BUILDER) packages/image/build target/release/sealock
 
+packages: ## Build the Python wheel with the binary, for Linux with glibc 2.17 or newer
+	packages/python/build
+
 test: ## Run all Rust tests
 	# With --tests, so that the tests reuse these crates: alone, the binary takes fewer features of them.
 	cargo build --workspace --bins --tests
 	cargo test --workspace
 
-e2e: ## Fail and cut the power at each operation of the store, fuzz each parser, and drive real clients (Debian, root: installs them)
+e2e: ## Fail and cut the power at each operation of the store, fuzz each parser, drive real clients, and check the Python package (Debian, root: installs them)
 	tests/blob-format/check
 	cargo test --workspace --test behaviour -- --ignored faults power
 	if cargo fuzz --version >/dev/null 2>&1; then fuzz/run 15; else echo "fuzz: skipped, cargo-fuzz is not installed"; fi
 	cargo build --profile quick --bin sealock
 	SEALOCK=target/quick/sealock tests/clients/run
 	SEALOCK=target/quick/sealock tests/browser/run
+	PROFILE=quick PLAIN=1 packages/python/check
 
 bench: ## Measure Sealock beside other registries, in ratios; SECTIONS="transfer small ..." measures a part, PEERS="NAME=URL ..." adds registries
 	tests/bench/run $(SECTIONS)

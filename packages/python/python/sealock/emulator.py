@@ -380,10 +380,6 @@ class Emulator:
         """Bring the emulator back to the state after its first start."""
         self.control("POST", "/reset")
 
-    def seed(self, document: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        """Create what a seed document names: identities, vaults, keys, registries."""
-        return self.control("POST", "/seed", document)
-
     def set_public_name(self, name: str) -> None:
         """Change the host and port in the URLs that the emulator shows."""
         self.control("PUT", "/public-name", {"public_name": name})
