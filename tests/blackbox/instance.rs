@@ -121,7 +121,7 @@ fn every_answer_bears_the_version_and_an_id_that_the_log_has() {
         ("localhost", "/v2/none/manifests/v1"),
         ("localhost", "/nothing"),
         ("localhost", "/keys"),
-        ("localhost", "/_sealock/v1/health"),
+        ("localhost", "/_sealock/v1/status"),
         ("evil.test", "/"),
         ("sealock.azurecr.localhost", "/v2/"),
         ("sealock.vault.localhost", "/keys"),
@@ -143,6 +143,19 @@ fn every_answer_bears_the_version_and_an_id_that_the_log_has() {
             "{host}{path}: {ids:?}"
         );
     }
+}
+
+#[test]
+fn successful_health_checks_leave_the_log_to_other_requests() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let health = client.send("GET", "/_sealock/v1/health", &[], b"");
+    assert_eq!(health.status, 200);
+    client.send("GET", "/nothing", &[], b"");
+
+    let log = emulator.logged();
+    assert!(log.contains("path=/nothing"), "{log}");
+    assert!(!log.contains("path=/_sealock/v1/health"), "{log}");
 }
 
 #[test]

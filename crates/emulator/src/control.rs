@@ -213,6 +213,11 @@ pub(crate) fn is_open(path: &str) -> bool {
     OPEN.contains(&path)
 }
 
+/// Returns true if a path is that of the health check.
+pub(crate) fn is_health(path: &str) -> bool {
+    path.strip_prefix(api::BASE) == Some(api::ShowHealth::PATH)
+}
+
 /// Refuses a request before it reaches an operation.
 pub(crate) fn refuse(status: StatusCode, code: &str, detail: &str) -> Response {
     ControlError::new(status, code, detail, Vec::new()).into_response()

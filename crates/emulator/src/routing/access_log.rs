@@ -8,6 +8,8 @@ use sealock_cmk::Cause;
 use sealock_http::{BodyIds, LoginRefusalReason};
 use uuid::Uuid;
 
+use crate::control;
+
 /// A request in the access log. Queries and headers are left out, since they may hold secrets.
 pub(crate) struct LoggedRequest {
     began: Instant,
@@ -29,6 +31,11 @@ impl LoggedRequest {
     /// Writes the line. It includes the cause of a revocation, the reason for a refused login, and the ids that clients
     /// print.
     pub(crate) fn end(self, response: &Response) {
+        // A container's health check asks every few seconds.
+        if response.status().is_success() && control::is_health(&self.path) {
+            tracing::debug!(target: "sealock::request", host = %self.host, path = %self.path, "healthy");
+            return;
+        }
         let extensions = response.extensions();
         let cause = extensions.get::<Cause>();
         let login = extensions.get::<LoginRefusalReason>();
