@@ -28,7 +28,8 @@ e2e: ## Fail and cut the power at each operation of the store, fuzz each parser,
 	tests/blob-format/check
 	cargo test --workspace --test behaviour -- --ignored faults power
 	if cargo fuzz --version >/dev/null 2>&1; then fuzz/run 15; else echo "fuzz: skipped, cargo-fuzz is not installed"; fi
-	cargo build --profile quick --bin sealock
+	# With -p, as the wheel's build selects it: with the workspace, the binary's crates take more features, and are built again.
+	cargo build --profile quick -p sealock --bin sealock
 	SEALOCK=target/quick/sealock tests/clients/run
 	SEALOCK=target/quick/sealock tests/browser/run
 	PROFILE=quick PLAIN=1 packages/python/check

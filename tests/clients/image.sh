@@ -21,7 +21,7 @@ REGISTRY=localhost:5000
 
 # starts [DOCKER OPTION...]: starts the container `sealock`, and waits until the engine calls it healthy.
 starts() {
-    docker run --detach --name sealock --publish "$ADDRESS:5000" "$@" sealock
+    docker run --detach --name sealock --publish "$ADDRESS:5000" --health-interval 500ms "$@" sealock
     becomes_healthy sealock
 }
 
