@@ -1,4 +1,4 @@
-//! What users of registries with customer-managed keys have reported in public, as far as rules.rs does not cover it.
+//! Reports by users of registries with customer-managed keys, from public trackers, beyond those in rules.rs.
 
 use sealock_tests::{Answer, Emulator, Image, Options, digest_of};
 use serde_json::{Value, json};

@@ -13,11 +13,7 @@ use sealock_api::{BASE, Empty, JSON, Operation, Problem, ResetState};
 use sealock_core::InvalidName;
 
 pub use self::handles::{Clock, Identity, Key, Registry, Vault};
-use crate::{
-    Config, ConfigError, Error,
-    listener::Peer,
-    startup::{instance::Instance, running::Running},
-};
+use crate::{Config, ConfigError, Error, listener::Peer, startup::running::Running};
 
 /// An emulator within this process. It stops when it is dropped.
 ///
@@ -38,17 +34,14 @@ use crate::{
 /// # Ok(()) }
 /// ```
 pub struct Emulator {
-    /// `None` after the stop.
-    running: Option<Running>,
-    instance: Arc<Instance>,
-    address: SocketAddr,
+    running: Running,
 }
 
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Emulator");
         shown
-            .field("address", &self.address)
+            .field("address", &self.address())
             .finish_non_exhaustive()
     }
 }
@@ -128,11 +121,7 @@ impl Builder {
             config.server.data_dir = dir;
         }
         let running = Running::start(config, None).await?;
-        Ok(Emulator {
-            instance: Arc::clone(&running.instance),
-            address: running.address,
-            running: Some(running),
-        })
+        Ok(Emulator { running })
     }
 }
 
@@ -147,17 +136,17 @@ impl Emulator {
 
     /// Returns the address on which it listens, with TLS and without.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.running.address
     }
 
     /// Returns the URL of its friendly door, which serves the default registry and every other service.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// Returns its CA, in PEM.
     pub fn ca_pem(&self) -> &str {
-        self.instance.ca_pem()
+        &self.running.instance.trust.ca_pem
     }
 
     /// Waits until the resources in its configuration are created.
@@ -165,7 +154,11 @@ impl Emulator {
     /// # Errors
     /// One of them breaks a rule.
     pub async fn seeded(&self) -> Result<(), StartError> {
-        self.instance.seeded().await.map_err(StartError::Seed)
+        self.running
+            .instance
+            .seeded()
+            .await
+            .map_err(StartError::Seed)
     }
 
     /// Restores the state after the start.
@@ -189,7 +182,8 @@ impl Emulator {
             .uri(format!("{BASE}{}", operation.target(&Empty {})))
             .header(header::HOST, "localhost")
             .header(header::CONTENT_TYPE, JSON);
-        if let Some(token) = self.instance.control_token() {
+        if let Some(token) = self.running.instance.friendly_door.control_token() {
+            let token = token.text();
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", *token));
         }
         let body = serde_json::to_vec(body).map_err(|error| unreadable(&error))?;
@@ -203,10 +197,10 @@ impl Emulator {
     /// Answers a request without a connection.
     async fn send(&self, mut request: Request<Body>) -> Result<Bytes, Refused> {
         request.extensions_mut().insert(Peer {
-            address: self.address.ip(),
+            address: self.address().ip(),
             uses_tls: false,
         });
-        let answer = Arc::clone(&self.instance).answer(request).await;
+        let answer = Arc::clone(&self.running.instance).answer(request).await;
         let status = answer.status();
         let body = answer.into_body().collect().await;
         let body = body.map_err(|error| unreadable(&error))?.to_bytes();
@@ -220,17 +214,9 @@ impl Emulator {
         Err(Refused::Problem(Box::new(problem)))
     }
 
-    /// Stops the emulator. Requests that are under way are answered first.
-    pub async fn stop(mut self) {
-        if let Some(running) = self.running.take() {
-            running.stop().await;
-        }
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        self.instance.shutdown.cancel();
+    /// Stops the emulator. Requests that are under way are answered first, and then its data directory is free.
+    pub async fn stop(self) {
+        self.running.stop().await;
     }
 }
 

@@ -11,7 +11,6 @@ use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use crate::{
     Config, Error, control,
@@ -25,8 +24,8 @@ use crate::{
 pub(crate) struct Instance {
     pub(crate) config: Config,
     service_key: Arc<ServiceKey>,
-    friendly_door: FriendlyDoor,
-    trust: Trust,
+    pub(crate) friendly_door: FriendlyDoor,
+    pub(crate) trust: Trust,
     /// The address at which this machine reaches the emulator.
     address: IpAddr,
     /// Ends everything.
@@ -130,16 +129,6 @@ impl Instance {
     /// Lets requests be answered from now on, or refuses them with the error that prevents the resources in the configuration.
     pub(crate) fn end_seeding(&self, result: Result<(), Arc<str>>) {
         self.seeding.send_replace(Seeding::Ended(result));
-    }
-
-    /// Returns the CA, in PEM.
-    pub(crate) fn ca_pem(&self) -> &str {
-        &self.trust.ca_pem
-    }
-
-    /// Returns the token of the control API, if it needs one.
-    pub(crate) fn control_token(&self) -> Option<Zeroizing<String>> {
-        Some(self.friendly_door.control_token()?.text())
     }
 
     /// Returns the present services.

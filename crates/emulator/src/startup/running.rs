@@ -11,15 +11,12 @@ use super::{
 };
 use crate::{
     Auth, Config, Error, NamedDataDir, config::Server, routing::friendly_door::FriendlyDoor,
-    secrets::service_key, services::Services, timekeeping, tls::Trust,
+    secrets::service_key, services::Services, timekeeping,
 };
 
-/// An emulator that serves requests. They wait until the resources in its configuration are created.
+/// An emulator that serves requests until it is dropped. They wait until the resources in its configuration are created.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
-    pub(crate) config: Config,
-    pub(crate) trust: Trust,
-    pub(crate) friendly_door: FriendlyDoor,
     pub(crate) instance: Arc<Instance>,
     /// `None` if everything is in memory.
     pub(crate) data_dir: Option<DataDir>,
@@ -61,12 +58,12 @@ impl Running {
         let services = bound
             .open(&config, store, &service_key, &friendly_door)
             .await?;
-        let (address, trust) = (bound.address, bound.trust.clone());
+        let address = bound.address;
         let parts = InstanceParts {
-            config: config.clone(),
+            config,
             service_key,
-            friendly_door: friendly_door.clone(),
-            trust: trust.clone(),
+            friendly_door,
+            trust: bound.trust.clone(),
             hosts: bound.hosts.clone(),
             address: address.ip(),
             shutdown: bound.shutdown.clone(),
@@ -76,9 +73,6 @@ impl Running {
         let seeding = tokio::spawn(create_resources(Arc::clone(&instance), services));
         Ok(Self {
             address,
-            config,
-            trust,
-            friendly_door,
             instance,
             data_dir,
             served,
@@ -95,15 +89,21 @@ impl Running {
     }
 
     /// Stops serving requests, and closes the store.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(mut self) {
         let services = self.instance.services();
         self.instance.shutdown.cancel();
-        let _ = self.served.await;
+        let _ = (&mut self.served).await;
         let stored = timekeeping::store_confirmed_time(&services.store, &services.clock);
         if let Err(error) = stored.await {
             tracing::warn!(%error, "cannot store the time of this stop");
         }
         services.store.close().await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.instance.shutdown.cancel();
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use super::{ready_file, running::Running};
+use super::{instance::Instance, ready_file, running::Running};
 use crate::{Auth, Config, Error, LogFormat, control, storage::Storage, tls::Trust};
 
 /// The default filter of the log. h2 warns about each client that exceeds a limit, which any client can do.
@@ -182,8 +182,10 @@ async fn run<T>(
         }
     }
     if let Some(path) = &ready_file {
-        let shutdown = &running.instance.shutdown;
-        write_ready_file(path, running.address, &running.trust, shutdown)?;
+        let Instance {
+            trust, shutdown, ..
+        } = &*running.instance;
+        write_ready_file(path, running.address, trust, shutdown)?;
     }
     let ready = ready(&running).await;
     let done = work(ready, &mut signals).await;
@@ -199,24 +201,21 @@ async fn run<T>(
 async fn ready(running: &Running) -> Ready {
     let Running {
         address,
-        config,
-        trust,
-        friendly_door,
         instance,
         data_dir,
         ..
     } = running;
-    let services = &instance.services();
+    let (trust, services) = (&instance.trust, &instance.services());
     Storage::check(&services.store).await.log();
     Ready {
         address: *address,
-        auth: config.server.auth,
+        auth: instance.config.server.auth,
         data_dir: data_dir.as_ref().map(|dir| dir.path().to_owned()),
         ca_file: trust.files.as_ref().map(|files| files.ca.clone()),
         ca_fingerprint: trust.ca_fingerprint.clone(),
         ca_pem: Arc::clone(&trust.ca_pem),
         bundle_pem: Arc::clone(&trust.bundle_pem),
-        environment: control::environment(services, friendly_door).await,
+        environment: control::environment(services, &instance.friendly_door).await,
         default_registry: services.default_registry.clone(),
         registry: control::default_registry(services).await,
         storage: control::storage(services).await,

@@ -1,4 +1,4 @@
-//! The checkup of a registry: what is known about its customer-managed key, and what the documented practices say to it.
+//! The checkup of a registry: the facts about its customer-managed key, which the documented practices judge.
 
 mod practices;
 
@@ -19,7 +19,7 @@ use crate::{
     services::Services,
 };
 
-/// What is known about a registry with a customer-managed key.
+/// The facts about a registry with a customer-managed key.
 struct Facts {
     registry: RegistryName,
     gate: api::Gate,
@@ -34,14 +34,14 @@ struct Facts {
     is_identity_assigned: bool,
     /// The key's vault. `None` if it is deleted.
     vault: Option<Vault>,
-    /// What is known about the version that wraps the DEK. `None` if it is deleted.
+    /// The facts about the version that wraps the DEK. `None` if it is deleted.
     version: Option<VersionFacts>,
     /// The identity's role assignments over the key.
     roles: Vec<RoleAssignment>,
     now: Timestamp,
 }
 
-/// What is known about a key version.
+/// The facts about a key version.
 struct VersionFacts {
     attributes: KeyAttributes,
     /// The time at which the rotation policy makes the key's next version. `None` if it makes none.

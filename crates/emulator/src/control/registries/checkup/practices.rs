@@ -34,7 +34,7 @@ const NARROW_ROLE: Role = Role::KeyVaultCryptoServiceEncryptionUser;
 /// The permissions that a narrow role has without a registry's needing them: all of them only read.
 const HARMLESS: [KeyPermission; 2] = [KeyPermission::List, KeyPermission::GetRotationPolicy];
 
-/// What a practice says about a registry.
+/// The judgement of a practice about a registry.
 struct Judgement {
     outcome: Outcome,
     reason: String,
