@@ -1,15 +1,16 @@
 //! The checkup of a registry: the facts about its customer-managed key, which the documented practices judge.
 
+mod judgement;
 mod practices;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use sealock_api as api;
 use sealock_core::{ClientId, KeyIdentifier, RegistryName};
-use sealock_entra::{ManagedIdentity, RoleAssignment};
+use sealock_entra::ManagedIdentity;
 use sealock_registry::RegistryRecord;
 use sealock_vault::{
-    Action, Error, KeyAttributes, State, Vault,
+    Action, Error, KeyAttributes, KeyUser, State, Vault,
     operation::{GetRotationPolicy, GetVault, GetWholeKey},
 };
 
@@ -36,8 +37,8 @@ struct Facts {
     vault: Option<Vault>,
     /// The facts about the version that wraps the DEK. `None` if it is deleted.
     version: Option<VersionFacts>,
-    /// The identity's role assignments over the key.
-    roles: Vec<RoleAssignment>,
+    /// The identity's permissions to the key, by what grants them.
+    uses: Vec<KeyUser>,
     now: Timestamp,
 }
 
@@ -85,12 +86,12 @@ impl Facts {
         let directory = &services.directory;
         let identity = directory.identity_by_client_id(identity.client_id).await?;
         let vault = active_vault(services, &kid).await?;
-        let roles = match (&identity, &vault) {
+        let uses = match (&identity, &vault) {
             (Some(identity), Some(vault)) => {
-                let of_key = format!("{}/keys/{}", vault.id, kid.key);
-                let mut roles = directory.role_assignments_of(identity.principal_id).await?;
-                roles.retain(|assignment| assignment.scope.covers(&of_key));
-                roles
+                let users = services.vault.users_of_key(&vault.name, &kid.key);
+                let mut uses = users.await?;
+                uses.retain(|user| user.principal == identity.principal_id);
+                uses
             }
             _ => Vec::new(),
         };
@@ -107,7 +108,7 @@ impl Facts {
             },
             vault,
             kid,
-            roles,
+            uses,
             now: services.clock.now(),
         })
     }

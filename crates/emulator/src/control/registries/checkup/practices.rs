@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use sealock_api::{self as api, Check, Hint, NamedPrincipal, Outcome, Practice};
-use sealock_entra::{ManagedIdentity, Role, RoleAssignment, RoleScope};
-use sealock_vault::{Bypass, DefaultAction, KeyPermission, Vault};
+use sealock_api::{self as api, Check, Hint, NamedPrincipal, Practice};
+use sealock_entra::{ManagedIdentity, Role, RoleScope};
+use sealock_vault::{Bypass, DefaultAction, Grant, KeyPermission, Vault};
 
-use super::{Facts, VersionFacts};
+use super::{
+    Facts, VersionFacts,
+    judgement::{Judgement, advise, pass, problem, unjudged},
+};
 use crate::control::{hints, translation::Translate};
 
 /// The retention that Azure gives a vault by default.
@@ -33,13 +36,6 @@ const NARROW_ROLE: Role = Role::KeyVaultCryptoServiceEncryptionUser;
 
 /// The permissions that a narrow role has without a registry's needing them: all of them only read.
 const HARMLESS: [KeyPermission; 2] = [KeyPermission::List, KeyPermission::GetRotationPolicy];
-
-/// The judgement of a practice about a registry.
-struct Judgement {
-    outcome: Outcome,
-    reason: String,
-    remedies: Vec<Hint>,
-}
 
 impl Facts {
     /// Checks all practices, in an order in which no remedy is in the way of another.
@@ -124,7 +120,7 @@ impl Facts {
     /// A registry needs the permissions get, wrapKey and unwrapKey, from an access policy or a role.
     fn identity_has_the_needed_permissions(&self) -> Check {
         let judgement = self.judge_identity(|identity, vault| {
-            let held = self.permissions(identity, vault);
+            let held = self.permissions();
             let missing: Vec<_> = NEEDED
                 .into_iter()
                 .filter(|needed| !held.contains(needed))
@@ -163,7 +159,7 @@ impl Facts {
             if vault.rbac == Some(true) {
                 self.judge_roles(identity, vault)
             } else {
-                judge_policies(identity, vault)
+                self.judge_policies(identity, vault)
             }
         });
         judgement.on(
@@ -174,43 +170,54 @@ impl Facts {
 
     fn judge_roles(&self, identity: &ManagedIdentity, vault: &Vault) -> Judgement {
         let vault_scope: Option<RoleScope> = vault.id.parse().ok();
-        let is_in_vault = |assignment: &RoleAssignment| {
-            let scope = vault_scope.as_ref();
-            scope.is_some_and(|scope| scope.covers(assignment.scope.as_str()))
+        let is_in_vault = |scope: &RoleScope| {
+            let vault = vault_scope.as_ref();
+            vault.is_some_and(|vault| vault.covers(scope.as_str()))
         };
         let (narrow, broad): (Vec<_>, Vec<_>) = self
-            .roles
-            .iter()
-            .filter(|assignment| !permissions_of(assignment.role).is_empty())
-            .partition(|assignment| is_narrow(assignment.role) && is_in_vault(assignment));
+            .roles()
+            .partition(|(_, scope, permissions)| is_narrow(permissions) && is_in_vault(scope));
         if broad.is_empty() {
             return pass("its roles permit what the registry needs, in the vault alone");
         }
         let named_roles: Vec<_> = broad
             .iter()
-            .map(|it| format!("{} at {}", it.role, it.scope.as_str()))
+            .map(|(role, scope, _)| format!("{role} at {}", scope.as_str()))
             .collect();
         let mut remedies = Vec::new();
-        if !narrow
-            .iter()
-            .any(|assignment| assignment.role == NARROW_ROLE)
-        {
+        if !narrow.iter().any(|(role, ..)| *role == NARROW_ROLE) {
             remedies.push(assign_narrow_role(identity, vault));
         }
-        remedies.extend(broad.iter().map(|assignment| Hint::RemoveRole {
-            role: assignment.role.to_string(),
+        remedies.extend(broad.iter().map(|(role, scope, _)| Hint::RemoveRole {
+            role: role.to_string(),
             principal: named(identity),
-            scope: assignment.scope.as_str().to_owned(),
+            scope: scope.as_str().to_owned(),
         }));
-        Judgement {
-            outcome: Outcome::Advice,
-            reason: format!(
+        advise(
+            format!(
                 "{} has more than it needs: {}",
                 identity.name,
                 named_roles.join(", ")
             ),
             remedies,
+        )
+    }
+
+    fn judge_policies(&self, identity: &ManagedIdentity, vault: &Vault) -> Judgement {
+        let held = self.permissions().into_iter();
+        let other: Vec<_> = held.filter(|it| !NEEDED.contains(it)).collect();
+        if other.is_empty() {
+            return pass("its access policy permits what the registry needs");
         }
+        let permissions = other.iter().copied().map(Translate::translate).collect();
+        advise(
+            format!("{} may also {}", identity.name, list(&other)),
+            vec![Hint::RevokeAccess {
+                vault: vault.name.clone(),
+                principal: named(identity),
+                permissions,
+            }],
+        )
     }
 
     /// A registry passes the vault's firewall as a trusted service.
@@ -331,10 +338,7 @@ impl Facts {
             };
             if expires <= self.now {
                 let reason = format!("the key version has expired at {expires}, and wraps nothing");
-                return Judgement {
-                    outcome: Outcome::Problem,
-                    ..advise(reason, self.move_to_new_version())
-                };
+                return problem(reason, self.move_to_new_version());
             }
             let is_followed = self.key.version.is_none();
             let rotated = version.next_rotation;
@@ -421,12 +425,17 @@ impl Facts {
     }
 
     /// Returns the permissions that the identity has to the key.
-    fn permissions(&self, identity: &ManagedIdentity, vault: &Vault) -> BTreeSet<KeyPermission> {
-        if vault.rbac == Some(true) {
-            let roles = self.roles.iter();
-            return roles.flat_map(|it| permissions_of(it.role)).collect();
-        }
-        policy_permissions(identity, vault)
+    fn permissions(&self) -> BTreeSet<KeyPermission> {
+        let uses = self.uses.iter();
+        uses.flat_map(|it| it.permissions.iter().copied()).collect()
+    }
+
+    /// Returns the identity's roles over the key, with their scopes and permissions.
+    fn roles(&self) -> impl Iterator<Item = (Role, &RoleScope, &[KeyPermission])> {
+        self.uses.iter().filter_map(|it| match &it.grant {
+            Grant::RoleAssignment { role, scope } => Some((*role, scope, &*it.permissions)),
+            Grant::AccessPolicy => None,
+        })
     }
 
     /// Names the policy or the roles from which the identity has its permissions.
@@ -434,10 +443,9 @@ impl Facts {
         if vault.rbac != Some(true) {
             return format!("its access policy in the vault {}", vault.name);
         }
-        let roles = self.roles.iter();
-        let roles = roles.filter(|it| !permissions_of(it.role).is_empty());
-        let roles: Vec<_> = roles
-            .map(|it| format!("the role {} at {}", it.role, it.scope.as_str()))
+        let roles: Vec<_> = self
+            .roles()
+            .map(|(role, scope, _)| format!("the role {role} at {}", scope.as_str()))
             .collect();
         roles.join(" and ")
     }
@@ -488,55 +496,10 @@ fn vault_is_logged() -> Check {
     )
 }
 
-fn judge_policies(identity: &ManagedIdentity, vault: &Vault) -> Judgement {
-    let held = policy_permissions(identity, vault);
-    let other: Vec<_> = held.into_iter().filter(|it| !NEEDED.contains(it)).collect();
-    if other.is_empty() {
-        return pass("its access policy permits what the registry needs");
-    }
-    let permissions = other.iter().copied().map(Translate::translate).collect();
-    advise(
-        format!("{} may also {}", identity.name, list(&other)),
-        vec![Hint::RevokeAccess {
-            vault: vault.name.clone(),
-            principal: named(identity),
-            permissions,
-        }],
-    )
-}
-
-/// Returns the identity's permissions by access policies, without `all`.
-fn policy_permissions(identity: &ManagedIdentity, vault: &Vault) -> BTreeSet<KeyPermission> {
-    let policies = vault
-        .policies
-        .iter()
-        .filter(|policy| policy.principal == identity.principal_id && policy.application.is_none());
-    let mut held: BTreeSet<_> = policies
-        .flat_map(|policy| policy.permissions.key_permissions())
-        .collect();
-    if held.remove(&KeyPermission::All) {
-        held = each_permission().collect();
-    }
-    held
-}
-
-/// Returns the permissions that a role gives to keys.
-fn permissions_of(role: Role) -> BTreeSet<KeyPermission> {
-    each_permission()
-        .filter(|permission| role.definition().permits_data(permission.data_action()))
-        .collect()
-}
-
-/// Returns all permissions but `all`.
-fn each_permission() -> impl Iterator<Item = KeyPermission> {
-    let every = KeyPermission::EVERY.into_iter();
-    every.filter(|permission| *permission != KeyPermission::All)
-}
-
-/// Returns true if a role permits what a registry needs, and otherwise only reads.
-fn is_narrow(role: Role) -> bool {
-    let mut permissions = permissions_of(role).into_iter();
-    permissions.all(|it| NEEDED.contains(&it) || HARMLESS.contains(&it))
+/// Returns true if these permissions are what a registry needs, and otherwise only read.
+fn is_narrow(permissions: &[KeyPermission]) -> bool {
+    let mut permissions = permissions.iter();
+    permissions.all(|it| NEEDED.contains(it) || HARMLESS.contains(it))
 }
 
 fn assign_narrow_role(identity: &ManagedIdentity, vault: &Vault) -> Hint {
@@ -554,48 +517,4 @@ fn named(identity: &ManagedIdentity) -> NamedPrincipal {
 fn list(permissions: &[KeyPermission]) -> String {
     let names: Vec<_> = permissions.iter().map(ToString::to_string).collect();
     names.join(", ")
-}
-
-fn pass(reason: impl Into<String>) -> Judgement {
-    Judgement {
-        outcome: Outcome::Pass,
-        reason: reason.into(),
-        remedies: Vec::new(),
-    }
-}
-
-fn advise(reason: impl Into<String>, remedies: Vec<Hint>) -> Judgement {
-    Judgement {
-        outcome: Outcome::Advice,
-        reason: reason.into(),
-        remedies,
-    }
-}
-
-fn problem(reason: impl Into<String>, remedy: Option<Hint>) -> Judgement {
-    Judgement {
-        outcome: Outcome::Problem,
-        reason: reason.into(),
-        remedies: remedy.into_iter().collect(),
-    }
-}
-
-fn unjudged(reason: impl Into<String>) -> Judgement {
-    Judgement {
-        outcome: Outcome::Unjudged,
-        ..pass(reason)
-    }
-}
-
-impl Judgement {
-    /// Names the practice and the page that documents it.
-    fn on(self, practice: Practice, source: &str) -> Check {
-        Check {
-            practice,
-            outcome: self.outcome,
-            reason: self.reason,
-            remedies: self.remedies,
-            source: source.to_owned(),
-        }
-    }
 }
